@@ -48,6 +48,7 @@ UNKNOWN = "nobody_knows_this"
 FREE = {
     "POST /api/v1/communities/{code}/rules/versions": ("parameters.",),
     "POST /api/v1/communities/{code}/rules/tryout": ("parameters.",),
+    "POST /api/v1/communities/{code}/rules/example": ("parameters.",),
     # A category's own questions say which answers there are: tests/volunteers/test_reporting.py.
     "POST /api/v1/communities/{code}/reports": ("answers.",),
     "POST /api/v1/communities/{code}/reports/relayed": ("answers.",),

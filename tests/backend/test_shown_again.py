@@ -12,6 +12,7 @@ from django.db import connection
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
+from backend.accounts.models import User
 from backend.api.idempotency import idempotency_of
 from backend.communities.models import Membership
 from merchants.models import MerchantMember
@@ -78,6 +79,7 @@ ONES_OWN = {
     "communities_reports_confirm_create",
     "communities_reports_create",
     "invitations_accept_create",
+    "role_invitations_accept_create",
     "join_requests_withdraw_create",
     "offers_vouchers_create",
     "patrols_end_create",
@@ -170,6 +172,7 @@ def take_away():
     Membership.objects.filter(ended_at=None).update(ended_at=now)
     MerchantMember.objects.filter(ended_at=None).update(ended_at=now)
     Volunteer.objects.filter(left_at=None).update(left_at=now)
+    User.objects.filter(is_superuser=True).update(is_superuser=False)
 
 
 def is_shut_out(operation_id, answer):
