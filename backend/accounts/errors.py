@@ -89,9 +89,14 @@ class TooManyAttempts(TooMany):
     """Refusal of a guess at a secret because no try is left; nothing was looked up."""
 
 
+class PasswordIsSet(Conflict):
+    code = "password_is_set"
+    title = _("You have a password already. Please log in with it.")
+
+
 class UsernameTaken(Conflict):
     code = "username_taken"
-    title = _("Somebody logs in by this name already. Please choose another.")
+    title = _("Somebody else logs in under this name.")
 
 
 class SetupCodeUnknown(NotFound):
@@ -102,8 +107,3 @@ class SetupCodeUnknown(NotFound):
 class SetupCodeUsed(Conflict):
     code = "setup_code_used"
     title = _("This link has been used. Whoever used it can log in.")
-
-
-class OperatorRequired(Forbidden):
-    code = "operator_required"
-    title = _("Only an operator of the installation may do this.")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from allauth.account.fields import PasswordField, SetPasswordField
+from allauth.account.forms import PasswordVerificationMixin
 from allauth.core import context
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +17,8 @@ from backend.accounts.addresses import counted_as
 from backend.accounts.models import User
 from backend.accounts.services.attempts import PasswordTry, trying_code
 from backend.codes import as_made, is_digits
+
+_USERNAME = User._meta.get_field("username")
 
 
 class TypedCodeField(forms.CharField):
@@ -58,3 +62,25 @@ def trying_password(user: User) -> Iterator[None]:
     tried = PasswordTry(user.username, counted_as(context.request))
     yield
     tried.was_right()
+
+
+class FirstPasswordForm(PasswordVerificationMixin, forms.Form):  # type: ignore[misc]
+    """A username, and a password typed twice, which somebody without one chooses.
+
+    ``user`` is a person on record, or a new one who is not saved yet.
+    """
+
+    username = forms.CharField(
+        label=_("Username"),
+        max_length=_USERNAME.max_length,
+        validators=_USERNAME.validators,
+        widget=forms.TextInput({"autocomplete": "username"}),
+    )
+    password1 = SetPasswordField(label=_("Password"))
+    password2 = PasswordField(label=_("Password (again)"), autocomplete="new-password")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        password: Any = self.fields["password1"]  # allauth's, which validates for a user
+        password.user = user

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
 import pgtrigger
 from django.conf import settings
@@ -44,6 +45,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     )  # access tokens made before are refused
     erasure_requested_at = models.DateTimeField(null=True, blank=True)  # NULL: they stay
     erased_at = models.DateTimeField(null=True, blank=True)
+    # The latest end of their suspensions in force, so that asking costs nothing; kept, as is
+    # ``merged_ids``, by backend/people/services.
+    suspended_until = models.DateTimeField(null=True, blank=True)
+    # Another record of this person took the place of this one, which stays as history.
+    merged_into = PersonKey(null=True, blank=True)
+    merged_ids = ArrayField(models.UUIDField(), default=list, blank=True)  # this one's histories
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
@@ -64,7 +71,19 @@ class User(AbstractBaseUser, PermissionsMixin):
                     born_on__isnull=True,
                     is_active=False,
                 ),
-            )
+            ),
+            models.CheckConstraint(
+                name="merged_logs_in_no_more",
+                condition=Q(merged_into__isnull=True)
+                | ~Q(merged_into=F("id"))
+                & Q(
+                    is_active=False,
+                    phone_encrypted="",
+                    phone_digest__isnull=True,
+                    erasure_requested_at__isnull=True,
+                    merged_ids=[],
+                ),
+            ),
         ]
         indexes: ClassVar = [
             models.Index(
@@ -92,6 +111,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def phone(self, number: str) -> None:
         self.phone_encrypted = vault.encrypt(number) if number else ""
         self.phone_digest = phones.digest(number) if number else None
+
+    @property
+    def record_ids(self) -> list[UUID]:
+        """The ids under which this person is on record: this one, and those merged into it."""
+        return [self.pk, *self.merged_ids]
 
     @property
     def masked_name(self) -> str:

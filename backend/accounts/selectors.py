@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
+from allauth.socialaccount.models import SocialAccount
 from django.db.models import DateField, Exists, Func, OuterRef, Q, QuerySet
 
 from backend.accounts import ages
@@ -34,6 +35,11 @@ def reached_by_phone(people: Iterable[UUID]) -> QuerySet[User]:
     )
     known = User.objects.filter(pk__in=list(people), is_active=True, phone_digest__isnull=False)
     return known.filter(Exists(agreed))
+
+
+def is_on_wechat(user: User) -> bool:
+    """Tell whether ``user`` can log in through WeChat."""
+    return SocialAccount.objects.filter(user=user).exists()  # type: ignore[no-any-return]
 
 
 def guardianships_in_force(child: User | OuterRef) -> QuerySet[Guardianship]:

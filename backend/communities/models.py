@@ -12,12 +12,13 @@ from django.contrib.postgres.fields import RangeOperators
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, F, IntegerField, Q, Value, When
+from django.db.models.functions import Now
 from django.utils import timezone
 from tree_queries.models import TreeNode
 
 from backend.ids import new_id
 from backend.invitations.models import Invitation, invitation_triggers
-from backend.tables import PersonKey, together
+from backend.tables import PersonKey, never, stays, together
 from backend.tenants import TenantModel as TenantModel  # told beside its community
 
 
@@ -128,6 +129,7 @@ class Membership(TenantModel):
     ended_at = models.DateTimeField(null=True)
     ended_by = PersonKey(null=True)
     reason = models.CharField(max_length=200, blank=True)
+    is_suspended: bool  # of a role that backend/communities/services/roles.py locked
 
     class Meta:
         constraints: ClassVar = [
@@ -200,3 +202,63 @@ class RoleInvitation(Invitation):
 
     def __str__(self) -> str:
         return f"{self.role} in {self.place_id}: {self.status}"
+
+
+class Suspension(TenantModel):
+    """A time in which somebody takes no part in a place and what is below it, or anywhere.
+
+    It ends by itself at ``ends_at`` (NULL: when it is lifted), or when it is lifted before. It
+    stays on record.
+    """
+
+    user = PersonKey()
+    is_everywhere = models.BooleanField(default=False)  # the whole account, wherever it is used
+    reason = models.CharField(max_length=200)  # the person reads it; an erasure empties it
+    since_at = models.DateTimeField(db_default=Now())
+    ends_at = models.DateTimeField(null=True)
+    suspended_by = PersonKey(null=True)  # NULL: the operator
+    lifted_at = models.DateTimeField(null=True)
+    lifted_by = PersonKey(null=True)  # NULL: the operator
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="suspension_by_another",
+                condition=~Q(suspended_by=F("user")) & ~Q(lifted_by=F("user")),
+            ),
+            models.CheckConstraint(
+                name="suspension_ends_after_it_began",
+                condition=Q(ends_at__isnull=True) | Q(ends_at__gt=F("since_at")),
+            ),
+            models.CheckConstraint(
+                name="suspension_lifted_by_somebody",
+                condition=Q(lifted_by__isnull=True) | Q(lifted_at__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="suspension_newest", fields=["community", "-id"]),
+            # Asked of whoever is suspended somewhere, before any community is known.
+            models.Index(
+                name="suspension_of_person",
+                fields=["user"],
+                condition=Q(lifted_at__isnull=True),
+            ),
+        ]
+        triggers: ClassVar = [
+            *stays("suspension"),
+            never(
+                "suspension_is_only_lifted",
+                "to_jsonb(OLD) - '{lifted_at,lifted_by_id,reason}'::text[]"
+                " IS DISTINCT FROM to_jsonb(NEW) - '{lifted_at,lifted_by_id,reason}'::text[]"
+                " OR OLD.lifted_at IS NOT NULL AND (OLD.lifted_at, OLD.lifted_by_id)"
+                " IS DISTINCT FROM (NEW.lifted_at, NEW.lifted_by_id)"
+                " OR NEW.reason NOT IN ('', OLD.reason)",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} at {self.community_id}"
+
+    @property
+    def is_in_force(self) -> bool:
+        return self.lifted_at is None and (self.ends_at is None or timezone.now() < self.ends_at)

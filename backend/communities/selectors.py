@@ -1,17 +1,20 @@
 """Reads about places and roles."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import BooleanField, Func, Q, QuerySet
+from django.db.models import BooleanField, Exists, Func, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.accounts.phones import digest
 from backend.audit.models import AuditEntry
 from backend.communities.errors import CommunityUnknown, PersonUnknown
-from backend.communities.models import Community, Membership, Role, RoleInvitation
+from backend.communities.models import Community, Membership, Role, RoleInvitation, Suspension
 
 WATCHES_OVER = (Role.STAFF, Role.MANAGER, Role.AUDITOR)  # may read what staff read
 HANDLES = (Role.STAFF, Role.MANAGER)  # may verify, close, approve
@@ -19,12 +22,16 @@ AUDITS = (Role.AUDITOR,)  # may read who did what
 MANAGES = (Role.MANAGER,)  # may give roles and change rules
 BELONGS = tuple(Role)  # anybody who holds a role there
 
+# The condition on suspensions that they hold now.
+SUSPENDS_NOW = (Q(ends_at__isnull=True) | Q(ends_at__gt=Now())) & Q(lifted_at__isnull=True)
+
 
 class Held(Func):
     """Condition on a place: ``user`` holds one of ``roles`` there or above, ``or_below`` or ever.
 
-    Most statements ask this several times. As a queryset, to be built and resolved anew each time,
-    it took longer than all the rest of them.
+    Roles do not count where their person is suspended, unless what they ever held is asked. Most
+    statements ask this several times. As a queryset, to be built and resolved anew each time, it
+    took longer than all the rest of them.
     """
 
     output_field = BooleanField()
@@ -35,6 +42,7 @@ class Held(Func):
         super().__init__("pk", "parent", "parent__parent")
         self.user_id, self.roles = user.pk, [role.value for role in roles]
         self.or_below, self.ever = or_below, ever
+        self.may_be_suspended = not ever and is_suspended_somewhere(user)
 
     def as_sql(
         self, compiler: Any, connection: Any, *_: Any, **__: Any
@@ -50,7 +58,44 @@ class Held(Func):
             WHERE held.user_id = %s AND held.role = ANY(%s) AND ({reaches})
                 {"" if self.ever else "AND held.ended_at IS NULL"}
         )"""
-        return held, (self.user_id, self.roles)
+        if not self.may_be_suspended:
+            return held, (self.user_id, self.roles)
+        suspended = f"""EXISTS (
+            SELECT FROM communities_suspension suspended
+            WHERE suspended.user_id = %s AND suspended.lifted_at IS NULL
+                AND (suspended.ends_at IS NULL OR suspended.ends_at > statement_timestamp())
+                AND (suspended.is_everywhere
+                    OR suspended.community_id IN ({", ".join([place, *above])}))
+        )"""  # made of columns
+        return f"({held} AND NOT {suspended})", (self.user_id, self.roles, self.user_id)
+
+
+def is_suspended_somewhere(user: User) -> bool:
+    """Tell whether ``user`` is suspended anywhere now; their row says so."""
+    return user.suspended_until is not None and timezone.now() < user.suspended_until
+
+
+def suspensions_in_force(user_id: UUID | OuterRef) -> QuerySet[Suspension]:
+    """Return the suspensions of a person that hold now, wherever they do."""
+    return Suspension.objects.filter(SUSPENDS_NOW, user=user_id)
+
+
+def is_suspended_at(community: str, user: str) -> Exists:
+    """Return the condition that the person in field ``user`` is suspended in the tenant."""
+    there = Q(community=OuterRef(community)) | Q(community__children=OuterRef(community))
+    return Exists(suspensions_in_force(OuterRef(user)).filter(Q(is_everywhere=True) | there))
+
+
+def is_suspended_since(moment: datetime, user: User, community_id: UUID) -> bool:
+    """Tell whether a suspension of ``user`` holds in the tenant that had begun by ``moment``.
+
+    Costs a statement only for somebody who is suspended somewhere.
+    """
+    if not is_suspended_somewhere(user):
+        return False
+    there = Q(community=community_id) | Q(community__children=community_id)
+    holding = suspensions_in_force(user.pk).filter(since_at__lte=moment)
+    return holding.filter(Q(is_everywhere=True) | there).exists()
 
 
 def tenants() -> QuerySet[Community]:
@@ -105,10 +150,20 @@ def working_places_where(user: User, roles: tuple[Role, ...]) -> QuerySet[Commun
     return places_where(user, roles).exclude(kind=Community.Kind.STREET)
 
 
-def working_places_touched_by(user: User, roles: tuple[Role, ...]) -> QuerySet[Community]:
-    """Return the communities and estates where, above or below which ``user`` holds ``roles``."""
+def places_touched_by(user: User, roles: tuple[Role, ...]) -> QuerySet[Community]:
+    """Return the places in which ``user`` holds one of ``roles``, or right above or below which."""
     touched: QuerySet[Community] = Community.objects.filter(Held(user, roles, or_below=True))
-    return touched.exclude(kind=Community.Kind.STREET)
+    return touched
+
+
+def working_places_touched_by(user: User, roles: tuple[Role, ...]) -> QuerySet[Community]:
+    """Return the communities and estates among ``places_touched_by``."""
+    return places_touched_by(user, roles).exclude(kind=Community.Kind.STREET)
+
+
+def wide_places_where(user: User, roles: tuple[Role, ...]) -> QuerySet[Community]:
+    """Return the streets and communities among ``places_where``."""
+    return places_where(user, roles).exclude(kind=Community.Kind.ESTATE)
 
 
 def in_reach(user: User, roles: tuple[Role, ...], *, estate: str = "estate") -> Q:
@@ -120,6 +175,15 @@ def in_reach(user: User, roles: tuple[Role, ...], *, estate: str = "estate") -> 
     places = places_where(user, roles)
     touched = Community.objects.filter(Held(user, roles, or_below=True))
     return Q(community__in=touched) & (Q(community__in=places) | Q(**{f"{estate}__in": places}))
+
+
+def is_within(place: Community, whose: str) -> Q:
+    """Return the condition that the place in field ``whose`` is ``place`` or below it."""
+    return (
+        Q(**{whose: place})
+        | Q(**{f"{whose}__parent": place})
+        | Q(**{f"{whose}__parent__parent": place})
+    )
 
 
 def communities_of(user: User) -> QuerySet[Community]:
@@ -176,6 +240,32 @@ def memberships_of(user: User) -> QuerySet[Membership]:
         .select_related("community")
         .order_by("id")
     )
+
+
+def roles_along(user: User, place: Community | None = None) -> QuerySet[Membership]:
+    """Return the roles that ``user`` was given and holds: all, or along the tree of ``place``."""
+    given = Membership.objects.filter(user=user, role__in=WATCHES_OVER, ended_at__isnull=True)
+    if place is not None:
+        given = given.filter(Q(community__in=lineage(place)) | is_within(place, "community"))
+    return given.select_related("community")
+
+
+def people_of(place: Community) -> QuerySet[User]:
+    """Return the people who hold or held a role in ``place`` or below it, by name.
+
+    A record that was merged into another one is not shown beside that.
+    """
+    theirs = Membership.objects.filter(is_within(place, "community"), user=OuterRef("pk"))
+    return User.objects.filter(
+        Exists(theirs), merged_into__isnull=True, erased_at__isnull=True
+    ).order_by("name", "id")
+
+
+def places_of(user: User) -> QuerySet[Community]:
+    """Return the places where ``user`` holds or held a role."""
+    theirs = Membership.objects.filter(user=user)
+    places: QuerySet[Community] = Community.objects.filter(pk__in=theirs.values("community"))
+    return places
 
 
 def members_of(place: Community) -> QuerySet[Membership]:

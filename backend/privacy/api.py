@@ -38,7 +38,7 @@ class MeView(views.MeView):
     ``GET`` also without a second factor that is due: ``second_factor_required`` says so.
     """
 
-    @writes(ErasureSerializer, status=202)
+    @writes(ErasureSerializer, status=202, while_suspended=True)
     def delete(self, user: User) -> User:
         """Leave for good: ``DELETE /api/v1/me``.
 
@@ -52,7 +52,7 @@ class MeView(views.MeView):
 class KeepView(APIView):
     """Stay after all: ``POST /api/v1/me/keep``. Idempotent, also if I never asked to be erased."""
 
-    @writes(nothing)
+    @writes(nothing, while_suspended=True)
     def post(self, user: User) -> None:
         erasure.keep(user=user)
 
@@ -109,7 +109,7 @@ class MyExportView(OpenView[Export]):
     serializer_class = ExportSerializer
     finds = my_export
 
-    @writes(ExportSerializer, shows=seen(selectors.exports_of), status=202)
+    @writes(ExportSerializer, shows=seen(selectors.exports_of), status=202, while_suspended=True)
     def post(self, user: User) -> Export:
         """Ask for a copy of all that is held about me: ``POST /api/v1/me/export``.
 

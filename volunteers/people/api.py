@@ -227,7 +227,7 @@ class LeaveView(APIView):
     nothing can be redeemed any more. I still see my hours, points and reports. Idempotent.
     """
 
-    @writes(VolunteerSerializer, _volunteering)
+    @writes(VolunteerSerializer, _volunteering, while_suspended=True)
     def post(self, user: User, volunteer: Volunteer) -> Volunteer:
         return people.leave(volunteer=volunteer)
 
@@ -312,7 +312,11 @@ class WithdrawJoinRequestView(APIView):
     Idempotent. Only possible until it is answered.
     """
 
-    @writes(JoinRequestSerializer, seen(selectors.join_requests_of, "join_request_id"))
+    @writes(
+        JoinRequestSerializer,
+        seen(selectors.join_requests_of, "join_request_id"),
+        while_suspended=True,
+    )
     def post(self, user: User, asked: JoinRequest) -> JoinRequest:
         return joining.withdraw(join_request=asked)
 

@@ -65,8 +65,12 @@ def volunteers_kept_by(user: User) -> QuerySet[Volunteer]:
 
 
 def volunteers_ever_in(place: Community) -> QuerySet[Volunteer]:
-    """Return the volunteers of a community or an estate, former ones included; newest first."""
-    return _with_person(Volunteer.objects.filter(**place.whose))
+    """Return the volunteers of a community or an estate, former ones included; newest first.
+
+    A record that was merged into another one is not shown beside that.
+    """
+    shown = Volunteer.objects.filter(**place.whose, user__merged_into__isnull=True)
+    return _with_person(shown)
 
 
 def volunteering_of(user: User) -> QuerySet[Volunteer]:

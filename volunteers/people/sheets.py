@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from backend.accounts.models import User
 from backend.accounts.phones import digest
 from backend.communities.models import Community
 from backend.errors import Refusal
 from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError, excerpt
-from backend.imports.run import BatchOutcome
+from backend.imports.run import BatchOutcome, Made
 from backend.imports.sheet import Sheet
 from backend.names import of_person, of_thing
 from volunteers.people.errors import VolunteerDiffers
@@ -22,8 +24,28 @@ KINDS = {
     "外卖骑手": Volunteer.Kind.RIDER,
     "网约车司机": Volunteer.Kind.DRIVER,
 }
-NAME = Column(header="姓名", name="name", parse=cells.name(max_length=60))
-PHONE = Column(header="手机号", name="phone", parse=cells.phone)
+NAME = Column(
+    header="姓名",
+    name="name",
+    parse=cells.name(max_length=60),
+    about=gettext_lazy("Name, as the person writes it"),
+    example="王小明",
+)
+PHONE = Column(
+    header="手机号",
+    name="phone",
+    parse=cells.phone,
+    about=gettext_lazy("Mobile number of 11 digits; it says who the person is"),
+    example="19900000001",
+)
+ESTATE = Column(
+    header="小区",
+    name="estate",
+    parse=cells.name(max_length=60),
+    required=False,
+    about=gettext_lazy("Estate; a new name founds one"),
+    example="一号院",
+)
 
 
 class VolunteersSheet(Sheet):
@@ -35,17 +57,26 @@ class VolunteersSheet(Sheet):
     columns = (
         NAME,
         PHONE,
-        Column(header="身份", name="kind", parse=cells.choice(KINDS)),
-        Column(header="小区", name="estate", parse=cells.name(max_length=60), required=False),
+        Column(
+            header="身份",
+            name="kind",
+            parse=cells.choice(KINDS),
+            about=gettext_lazy(
+                "居民 (resident), 快递员 (courier), 外卖骑手 (rider) or 网约车司机 (driver)"
+            ),
+            example="居民",
+        ),
+        ESTATE,
     )
 
-    def __init__(self, community: Community) -> None:
-        super().__init__(community)
+    def __init__(self, community: Community, by: User | None = None) -> None:
+        super().__init__(community, by)
         self._rows: dict[str, Row] = {}  # phone → the row that has it
 
     def take(self, rows: list[Row]) -> BatchOutcome:
         created, unchanged = 0, 0
         errors: list[RowError] = []
+        made: list[Made] = []
         for row in rows:
             first = self._rows.setdefault(row.values["phone"], row)
             if first is not row:
@@ -58,18 +89,21 @@ class VolunteersSheet(Sheet):
                     )
                 continue
             try:
-                _volunteer, is_new = enrol_from_list(
+                volunteer, is_new = enrol_from_list(
                     community=self.community,
                     name=row.values["name"],
                     phone=row.values["phone"],
                     kind=row.values["kind"],
                     estate_name=row.values["estate"] or "",
+                    enrolled_by=self.by,
                 )
             except Refusal as refusal:
                 errors.append(left_alone(row, refusal))
                 continue
             created, unchanged = created + is_new, unchanged + (not is_new)
-        return created, unchanged, errors
+            if is_new:
+                made.append(Made(row.line, "volunteer", volunteer.pk))
+        return BatchOutcome(created, unchanged, errors, made)
 
 
 def volunteers_named(community: Community, rows: list[Row]) -> dict[str | None, Volunteer]:

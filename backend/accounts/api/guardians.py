@@ -70,7 +70,7 @@ class MyChildView(OpenView[Guardianship]):
     serializer_class = GuardianshipSerializer
     finds = seen(selectors.children_of, "guardianship_id")
 
-    @writes(nothing, seen(selectors.children_of, "guardianship_id"))
+    @writes(nothing, seen(selectors.children_of, "guardianship_id"), while_suspended=True)
     def delete(self, user: User, guardianship: Guardianship) -> None:
         """Withdraw my consent for a child: ``DELETE /api/v1/me/children/{guardianship_id}``."""
         guardians.withdraw(guardianship=guardianship, by=user)

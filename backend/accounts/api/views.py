@@ -62,7 +62,11 @@ class MyConsentView(APIView):
     """The caller's consent to one purpose: ``/api/v1/me/consents/{purpose}``."""
 
     @writes(
-        ConsentSerializer, purpose, body=GiveConsentSerializer, shows=seen(selectors.consents_of)
+        ConsentSerializer,
+        purpose,
+        body=GiveConsentSerializer,
+        shows=seen(selectors.consents_of),
+        while_suspended=True,
     )
     def put(self, user: User, purpose: Consent.Purpose, **facts: Any) -> Consent:
         """Agree to a purpose: ``PUT /api/v1/me/consents/{purpose}``.
@@ -71,7 +75,7 @@ class MyConsentView(APIView):
         """
         return consents.give(user=user, purpose=purpose, **facts)
 
-    @writes(nothing, purpose)
+    @writes(nothing, purpose, while_suspended=True)
     def delete(self, user: User, purpose: Consent.Purpose) -> None:
         """Withdraw my consent to a purpose: ``DELETE /api/v1/me/consents/{purpose}``."""
         consents.withdraw(user=user, purpose=purpose)
@@ -82,7 +86,7 @@ class LogOutEverywhereView(APIView):
 
     permission_classes = (IsAuthenticated,)
 
-    @writes(nothing)
+    @writes(nothing, while_suspended=True)
     def post(self, user: User) -> None:
         sessions.end_all(user=user)
 
@@ -105,7 +109,7 @@ class MyPhoneView(APIView):
         answer = {"phone": owner.phone, "log_in_again": owner.pk != asking.pk}
         return Response(BoundPhoneSerializer(answer).data)
 
-    @writes(nothing)
+    @writes(nothing, while_suspended=True)
     def delete(self, user: User) -> None:
         """Take my phone number off my record: ``DELETE /api/v1/me/phone``."""
         phone.unbind(user=user)

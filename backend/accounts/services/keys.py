@@ -25,6 +25,7 @@ ENCRYPTED = (
     ("merchants.VoucherKey", "private_key_encrypted"),
     ("notices.Mailbox", "address_encrypted"),
     ("notices.Mailbox", "code_encrypted"),
+    ("people.LogInChange", "phone_encrypted"),
     ("volunteers.Mediation", "parties_encrypted"),
     ("volunteers.MediationSession", "note_encrypted"),
     ("webhooks.Endpoint", "secret_encrypted"),

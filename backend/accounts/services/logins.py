@@ -4,40 +4,10 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from backend.accounts.errors import UsernameTaken
+from backend.accounts.errors import PasswordIsSet, UsernameTaken
 from backend.accounts.models import User
+from backend.accounts.services.people import locked
 from backend.sql import constraint_of
-
-
-@transaction.atomic
-def new_person(*, username: str, name: str, password: str) -> User:
-    """Put somebody new on record, who logs in as ``username`` with a password of their own.
-
-    Raises UsernameTaken, also if the username is somebody's in another case, and what
-    ``refuse_weak`` raises.
-    """
-    user = User(username=username, name=name)
-    refuse_weak(user, password)
-    user.set_password(password)
-    if User.objects.filter(username__iexact=username).exists():
-        raise UsernameTaken
-    try:
-        with transaction.atomic():
-            user.save(force_insert=True)
-    except IntegrityError as error:
-        if "username" not in (constraint_of(error) or ""):
-            raise
-        raise UsernameTaken from None
-    return user
-
-
-def refuse_weak(user: User, password: str) -> None:
-    """Raise ValidationError, by field, for a username that is not allowed or a weak password."""
-    user.clean_fields(exclude=["password", "phone_digest"])
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise ValidationError({"password": error.error_list}) from None
 
 
 @transaction.atomic
@@ -61,7 +31,8 @@ def set_first_password(*, user: User, username: str, password: str) -> User:
     """Let ``user`` log in as ``username``, with the password that they choose themselves.
 
     ``user`` is a person on record, or a new one who is not saved yet. Raises PasswordIsSet,
-    UsernameTaken, and ValidationError if the username is not allowed or the password is weak.
+    UsernameTaken, and ValidationError, by field, if the username is not allowed or the password is
+    weak.
     """
     if not user._state.adding:
         user = locked(user.pk)
@@ -70,8 +41,22 @@ def set_first_password(*, user: User, username: str, password: str) -> User:
     if User.objects.filter(username__iexact=username).exclude(pk=user.pk).exists():
         raise UsernameTaken
     user.username = username
-    user.clean_fields(exclude={field.name for field in User._meta.fields} - {"username"})
-    validate_password(password, user)
+    refuse_weak(user, password)
     user.set_password(password)
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as error:  # somebody else was first
+        if "username" not in (constraint_of(error) or ""):
+            raise
+        raise UsernameTaken from None
     return user
+
+
+def refuse_weak(user: User, password: str) -> None:
+    """Raise ValidationError, by field, for a username that is not allowed or a weak password."""
+    user.clean_fields(exclude={field.name for field in User._meta.fields} - {"username"})
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.error_list}) from None

@@ -1,7 +1,5 @@
 """Operators of the installation: each begins with a link that is shown to whoever runs it."""
 
-from typing import Any
-
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -10,7 +8,7 @@ from django.utils.crypto import salted_hmac
 from backend.accounts.errors import SetupCodeUnknown, SetupCodeUsed
 from backend.accounts.models import SetupCode, User
 from backend.accounts.services import attempts
-from backend.accounts.services.logins import new_person
+from backend.accounts.services.logins import set_first_password
 from backend.accounts.services.people import locked
 from backend.audit import services as trail
 from backend.codes import as_made, new_code
@@ -21,7 +19,7 @@ CODE_LENGTH = 24
 
 def link_to(code: str, url: str = "") -> str:
     """Return the console's page that takes the code, below ``url`` or else where the console is."""
-    return f"{url or settings.CONSOLE_URL or '/console'}/setup?code={code}"
+    return f"{url or settings.CONSOLE_URL or settings.CONSOLE_PATH.rstrip('/')}/setup?code={code}"
 
 
 def is_without_operator() -> bool:
@@ -51,11 +49,11 @@ def fresh_setup_code() -> str:
     return _make_code()
 
 
-def set_up(*, address: str, code: str, **person: Any) -> User:
+def set_up(*, address: str, code: str, name: str, username: str, password: str) -> User:
     """Make the operator whose ``name``, ``username`` and ``password`` these are.
 
     ``address`` is where the code is brought from, for which wrong ones are counted. Raises
-    TooManyAttempts, SetupCodeUnknown, SetupCodeUsed, and what ``new_person`` raises.
+    TooManyAttempts, SetupCodeUnknown, SetupCodeUsed, and what ``set_first_password`` raises.
     """
     with attempts.guessing(address, SetupCodeUnknown), transaction.atomic():
         found = SetupCode.objects.select_for_update(no_key=True).filter(digest=_digest(code))
@@ -64,7 +62,8 @@ def set_up(*, address: str, code: str, **person: Any) -> User:
             raise SetupCodeUnknown
         if setup.used_at is not None:
             raise SetupCodeUsed
-        user = appoint(new_person(**person))
+        person = User(name=name)
+        user = appoint(set_first_password(user=person, username=username, password=password))
         setup.used_at, setup.used_by = timezone.now(), user
         setup.save(update_fields=["used_at", "used_by"])
     return user

@@ -12,10 +12,16 @@ from backend.audit import services as trail
 @transaction.atomic
 def end_all(*, user: User) -> None:
     """Log ``user`` out on every phone and browser, at once: access tokens end as well."""
+    end(user=user)
+    trail.record("person.log_out_everywhere", actor=user, target=user)
+
+
+@transaction.atomic
+def end(*, user: User) -> None:
+    """End the log-ins of ``user`` and their access tokens, for whatever act that is part of."""
     forget(user=user)
     user.tokens_valid_from = timezone.now()
     user.save(update_fields=["tokens_valid_from"])
-    trail.record("person.log_out_everywhere", actor=user, target=user)
 
 
 @transaction.atomic

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from backend.accounts.models import User
 from backend.accounts.services import attempts
-from backend.accounts.services.logins import new_person
+from backend.accounts.services.logins import set_first_password
 from backend.audit import services as trail
 from backend.communities.errors import RoleHeld, RoleNotYours
 from backend.communities.models import Community, Membership, Role, RoleInvitation
@@ -55,16 +55,19 @@ def accept(*, user: User, code: str) -> Membership:
         return _take(invitation, user)
 
 
-def accept_as_new(*, address: str, code: str, **person: Any) -> Membership:
+def accept_as_new(
+    *, address: str, code: str, name: str, username: str, password: str
+) -> Membership:
     """Put somebody new on record, with their own password, and give them the role of the code.
 
-    ``person`` is their name, username and password, ``address`` where they ask from. Raises what
-    ``accept`` and ``new_person`` raise.
+    ``address`` is where they ask from. Raises what ``accept`` and ``set_first_password`` raise.
     """
     with attempts.guessing(address, InvitationUnknown), transaction.atomic():
         invitation = _with_code(code)
         by_code.require_good(invitation, user=None)
-        return _take(invitation, new_person(**person))
+        person = User(name=name)
+        user = set_first_password(user=person, username=username, password=password)
+        return _take(invitation, user)
 
 
 @transaction.atomic

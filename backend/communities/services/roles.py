@@ -1,5 +1,6 @@
 """Giving and withdrawing roles. Volunteers join and leave instead: volunteers/people/services."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -8,6 +9,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.accounts.services.people import locked
+from backend.api.errors import Suspended
 from backend.audit import services as trail
 from backend.communities.errors import NotAVolunteerHere, OwnRole, RoleConflict, RoleNotYours
 from backend.communities.models import Community, Membership, Role
@@ -128,14 +130,33 @@ def end(*, membership: Membership, ended_by: User | None, reason: str = "") -> b
     return True
 
 
+@transaction.atomic
+def end_of_list(
+    *, community: Community, user_ids: Collection[UUID], ended_by: User, reason: str
+) -> None:
+    """End the roles of volunteers who did nothing since a list enrolled them: nothing runs then.
+
+    Whoever leaves or is dismissed is told to all that registered (``end``). Idempotent.
+    """
+    roles = Membership.objects.filter(
+        community=community, user__in=user_ids, role=Role.VOLUNTEER, ended_at__isnull=True
+    )
+    ids = [one.pk for one in roles.select_for_update(no_key=True).order_by("pk")]
+    Membership.objects.filter(community=community, pk__in=ids).update(
+        ended_at=timezone.now(), ended_by=ended_by, reason=reason
+    )
+
+
 def volunteering(*, user_id: UUID, community_id: UUID) -> Membership | None:
     """Lock the volunteer's role there until the transaction ends; None if they hold none.
 
     Leaving waits for this lock, or has taken it before. It comes before the locks on everything
-    else of theirs in that community: attendances, vouchers, wishes, the wallet.
+    else of theirs in that community: attendances, vouchers, wishes, the wallet. The row says
+    whether they ``is_suspended`` there.
     """
     return (
         Membership.objects.select_for_update(no_key=True)
+        .annotate(**{"is_suspended": is_suspended_at("community", "user")})
         .filter(
             community_id=community_id, user_id=user_id, role=Role.VOLUNTEER, ended_at__isnull=True
         )
@@ -144,10 +165,12 @@ def volunteering(*, user_id: UUID, community_id: UUID) -> Membership | None:
 
 
 def require_volunteer(*, user_id: UUID, community_id: UUID) -> Membership:
-    """Lock the volunteer's role as ``volunteering`` does. Raises NotAVolunteerHere."""
+    """Lock the volunteer's role as ``volunteering`` does. Raises NotAVolunteerHere, Suspended."""
     membership = volunteering(user_id=user_id, community_id=community_id)
     if membership is None:
         raise NotAVolunteerHere
+    if membership.is_suspended:
+        raise Suspended
     return membership
 
 
@@ -192,10 +215,7 @@ def manages(user: User, place: Community, *, from_above: bool = False) -> bool:
 def _held_along(place: Community) -> QuerySet[Membership]:
     """Return the roles held in the place, above it and below it."""
     return Membership.objects.filter(
-        Q(community__in=lineage(place))
-        | Q(community__parent=place)
-        | Q(community__parent__parent=place),
-        ended_at__isnull=True,
+        Q(community__in=lineage(place)) | is_within(place, "community"), ended_at__isnull=True
     )
 
 

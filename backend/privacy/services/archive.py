@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
@@ -42,20 +43,22 @@ def write(file: IO[bytes], user: User) -> None:
         with _open(archive, "profile.json") as profile:
             facts = {name: fact for told in held.PROFILE for name, fact in told(user).items()}
             profile.write(_json(facts, indent=2) + b"\n")
+        # Of other records of theirs that were merged into this one as well.
+        records = [user, *User.objects.filter(pk__in=user.merged_ids).order_by("pk")]
         for table in held.TABLES:
-            _write_table(archive, table, user)
+            _write_table(archive, table, records)
         for files in held.FILES:
-            for name, file_held in files(user):
+            for name, file_held in chain.from_iterable(map(files, records)):
                 with file_held, _open(archive, name, ZIP_STORED) as entry:
                     shutil.copyfileobj(file_held, entry)
 
 
-def _write_table(archive: ZipFile, table: held.Table, user: User) -> None:
+def _write_table(archive: ZipFile, table: held.Table, records: list[User]) -> None:
     """Write both files of a table from one reading, so that they agree."""
     header = [str(held.TITLES[column]) for column in table.columns]
     with tempfile.TemporaryFile() as spreadsheet:
         with _open(archive, f"{table.name}.json") as entry:
-            rows = _while_writing_json(table, user, entry)
+            rows = _while_writing_json(table, records, entry)
             write_csv(Sheet(table.name, header, rows), spreadsheet)
         spreadsheet.seek(0)
         with _open(archive, f"{table.name}.csv") as entry:
@@ -63,11 +66,11 @@ def _write_table(archive: ZipFile, table: held.Table, user: User) -> None:
 
 
 def _while_writing_json(
-    table: held.Table, user: User, entry: IO[bytes]
+    table: held.Table, records: list[User], entry: IO[bytes]
 ) -> Iterator[list[str | int]]:
     """Yield the cells of each row after writing it to ``entry`` as JSON."""
     before = b"["
-    for row in table.rows(user):
+    for row in chain.from_iterable(map(table.rows, records)):
         named = dict(zip(table.columns, row, strict=True))
         entry.write(before + b"\n" + _json(named))
         before = b","

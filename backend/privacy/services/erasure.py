@@ -61,6 +61,13 @@ def erase(*, user_id: UUID, now: datetime | None = None) -> bool:
     user = due.select_for_update(no_key=True, skip_locked=True).first()
     if user is None or selectors.holds_a_role(user):
         return False
+    # Records that were merged into theirs go along: they are theirs as well.
+    for record in [*User.objects.filter(pk__in=user.merged_ids).order_by("pk"), user]:
+        _erase(record)
+    return True
+
+
+def _erase(user: User) -> None:
     for step in [*reversed(held.ENDS), *held.FORGETS]:
         step(user)
     keep_off_lists(user)
@@ -73,7 +80,6 @@ def erase(*, user_id: UUID, now: datetime | None = None) -> bool:
     user.set_unusable_password()
     user.save()
     trail.record("person.erase", actor=None, target=user)
-    return True
 
 
 def finish() -> None:

@@ -91,6 +91,12 @@ def withdraw(*, join_request: JoinRequest) -> JoinRequest:
     return asked
 
 
+def take_all_back(*, user: User) -> None:
+    """Withdraw the requests of ``user`` that wait anywhere, because their record ends."""
+    pending = JoinRequest.objects.filter(user=user, status=Status.PENDING)
+    pending.update(status=Status.WITHDRAWN, decided_at=timezone.now())
+
+
 def _is_right(join_code: str, community: Community) -> bool:
     return community.join_code is not None and secrets.compare_digest(
         as_made(join_code).encode(), community.join_code.encode()

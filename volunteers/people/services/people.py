@@ -1,11 +1,16 @@
 """Enrolling volunteers, and leaving."""
 
+from collections.abc import Collection
+from uuid import UUID
+
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.accounts.services.people import locked, put_on_record
 from backend.audit import services as trail
+from backend.communities.errors import OwnRole
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.names import of_thing
@@ -43,13 +48,20 @@ def enrol(
 
 @transaction.atomic
 def enrol_from_list(
-    *, community: Community, name: str, phone: str, kind: Volunteer.Kind, estate_name: str = ""
+    *,
+    community: Community,
+    name: str,
+    phone: str,
+    kind: Volunteer.Kind,
+    estate_name: str = "",
+    enrolled_by: User | None = None,
 ) -> tuple[Volunteer, bool]:
     """Enrol a person on the community's list; ``False`` if they are enrolled already.
 
-    A list adds people, and never undoes their own acts. Raises PhoneBelongsToAnother,
-    PhoneWithdrawn, VolunteerLeft (also if they withdrew their request or asked to be erased),
-    VolunteerDiffers if they are enrolled, or asked to be, with another kind or estate.
+    ``enrolled_by`` is None for a command. A list adds people, and never undoes their own acts.
+    Raises OwnRole, PhoneBelongsToAnother, PhoneWithdrawn, VolunteerLeft (also if they withdrew
+    their request or asked to be erased), VolunteerDiffers if they are enrolled, or asked to be,
+    with another kind or estate.
     """
     user = put_on_record(name=name, phone=phone)
     theirs = {"community": community, "user": user}
@@ -64,7 +76,15 @@ def enrol_from_list(
     asked = selectors.last_asked(user, community)
     if asked is not None and asked.status == JoinRequest.Status.PENDING:
         _check_agrees(asked, kind, estate_name)
-    return enrol(user=user, community=community, kind=kind, estate_name=estate_name)
+    if enrolled_by == user:
+        raise OwnRole
+    return enrol(
+        user=user,
+        community=community,
+        kind=kind,
+        estate_name=estate_name,
+        granted_by=enrolled_by,
+    )
 
 
 def _check_agrees(told: Volunteer | JoinRequest, kind: Volunteer.Kind, estate_name: str) -> None:
@@ -72,6 +92,25 @@ def _check_agrees(told: Volunteer | JoinRequest, kind: Volunteer.Kind, estate_na
     estates = {of_thing(told.estate.name if told.estate else ""), of_thing(estate_name)} - {""}
     if told.kind != kind or len(estates) > 1:
         raise VolunteerDiffers
+
+
+@transaction.atomic
+def take_off_list(
+    *, community: Community, volunteer_ids: Collection[UUID], taken_off_by: User
+) -> None:
+    """Undo ``enrol_from_list`` for people who did nothing here since; they may be enrolled again.
+
+    Their roles end, and stay on record as roles do; so do their names and numbers. Whatever refers
+    to them since, the caller has looked for.
+    """
+    volunteers = Volunteer.objects.filter(community=community, pk__in=volunteer_ids)
+    roles.end_of_list(
+        community=community,
+        user_ids=list(volunteers.values_list("user", flat=True)),
+        ended_by=taken_off_by,
+        reason=_("The list was taken back."),
+    )
+    volunteers._raw_delete(volunteers.db)
 
 
 @transaction.atomic
