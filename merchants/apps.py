@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
 
-from backend.registries import homes, leaving
+from backend.registries import homes, leaving, merging
 
 if TYPE_CHECKING:
     from backend.documents.services import Kind
@@ -17,6 +17,8 @@ class MerchantsConfig(AppConfig):
         from backend.payouts import subjects
         from backend.sampling import subjects as sampling
         from backend.webhooks import owners
+        from merchants import imported
+        from merchants import merging as theirs
         from merchants.catalogue.services import fairs, offers, raised
         from merchants.giving.services import giving_back, wishes
         from merchants.partners.selectors import counts_while, home_of
@@ -28,7 +30,9 @@ class MerchantsConfig(AppConfig):
         from merchants.settlement.services import payouts
         from merchants.webhooks import services as webhooks
 
+        imported.register_all()
         homes.found_by(home_of)
+        merging.register(finds=theirs.conflicts, counts=theirs.counted, moves=theirs.move)
         leaving.heard_by(giving_back.give_back)
         given_back.heard_by(wishes.open_again)
         register("statement", _statement)

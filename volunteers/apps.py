@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from backend.registries import leaving, volunteering
+from backend.registries import leaving, merging, volunteering
 
 
 class VolunteersConfig(AppConfig):
@@ -13,6 +13,8 @@ class VolunteersConfig(AppConfig):
         from backend.sampling import subjects
         from backend.wechat import push
         from points.awards.kinds import register
+        from volunteers import imported
+        from volunteers import merging as theirs
         from volunteers.attendance import selectors
         from volunteers.attendance.awards import HOURS
         from volunteers.attendance.services import occurrences, sign_ups
@@ -22,6 +24,8 @@ class VolunteersConfig(AppConfig):
         from volunteers.reports.services import inspecting, red_packets, screening
         from volunteers.teams import services as teams
 
+        imported.register_all()
+        merging.register(finds=theirs.conflicts, counts=theirs.counted, moves=theirs.move)
         register(HOURS)
         register(REPORT)
         kinds.register("screening", screening.SCREENING)

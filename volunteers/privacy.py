@@ -8,7 +8,6 @@ from uuid import UUID
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import User
@@ -21,7 +20,7 @@ from volunteers.attendance.models.gates import Gate
 from volunteers.attendance.models.objections import Correction, Evaluation, Objection
 from volunteers.attendance.models.places import CallOut, WaitingPlace
 from volunteers.people.models import CellMember, JoinRequest, Volunteer
-from volunteers.people.services import people
+from volunteers.people.services import joining, people
 from volunteers.reports.models.confirmations import Confirmation
 from volunteers.reports.models.contributions import Contribution
 from volunteers.reports.models.groups import ReporterGroupMember
@@ -73,8 +72,7 @@ def _leave(user: User) -> None:
 
 
 def _take_requests_back(user: User) -> None:
-    pending = JoinRequest.objects.filter(user=user, status=JoinRequest.Status.PENDING)
-    pending.update(status=JoinRequest.Status.WITHDRAWN, decided_at=timezone.now())
+    joining.take_all_back(user=user)
 
 
 def _empty_reports(user: User) -> None:

@@ -1,7 +1,12 @@
-"""Errors of files and cells: a sentence for staff for each code. Codes do not change."""
+"""Errors of files and cells: a sentence for staff for each code, and refusals about imports.
+
+Codes do not change.
+"""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from backend.errors import Conflict, Invalid, NotFound
 
 # What stands behind a slash tells apart sentences of one code.
 REASONS: dict[str, str | Promise] = {
@@ -28,6 +33,7 @@ REASONS: dict[str, str | Promise] = {
         "Save it again as “CSV UTF-8 (comma delimited)”."
     ),
     # Its header and rows.
+    "too_many_rows": _("The file has more than %(limit)d rows. Divide it into several."),
     "no_rows": _("The file has a header and no rows below it."),
     "columns_missing": _("Missing columns: %(missing)s. Found: %(found)s."),
     "column_duplicate": _("Columns that appear more than once: %(columns)s."),

@@ -19,6 +19,8 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from django.utils.functional import Promise
+
 from backend.imports.errors import CellError, TableError, reason
 from backend.imports.workbook import OLE, is_workbook, open_sheets
 from backend.names import of_thing as of_heading  # width, brackets, blanks: no other heading
@@ -46,16 +48,25 @@ _PERSONAL_NUMBER = re.compile(r"(?<![0-9])([0-9]{3})[ -]?[0-9]{4}[ -]?[0-9]*([0-
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column to read: its heading in the file, and the name of its values in a Row.
+    """A column to read: its heading, and the name of its values in a Row.
 
     A required column must be there and filled in every row; an optional one reads as None where the
-    column is missing or a cell blank.
+    column is missing or a cell blank. ``called`` is what one file calls it, where that is another
+    heading; empty, the file does not have it. ``about`` and ``example`` are for who fills it in.
     """
 
     header: str
     name: str
     parse: Callable[[str], Any]
     required: bool = True
+    about: str | Promise = ""
+    example: str = ""
+    called: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The heading to look for in the file, as headings are compared; empty for none."""
+        return of_heading(self.header if self.called is None else self.called)
 
 
 @dataclass(frozen=True)
@@ -137,23 +148,28 @@ class Table:
         self._source = source
         self._header_records, cells = header.records, header.cells
         self._width = len(cells)
-        places = {of_heading(cell): place for place, cell in enumerate(cells)}
-        self._columns = [(column, places.get(of_heading(column.header))) for column in columns]
-        known = {of_heading(column.header) for column in columns}
+        places = {of_heading(cell): place for place, cell in enumerate(cells) if of_heading(cell)}
+        self._columns = [(column, places.get(column.place)) for column in columns]
+        known = {column.place for column in columns}
         self.ignored_columns = [
             excerpt(cell) if of_heading(cell) else f"#{number}"
             for number, cell in enumerate(cells, start=1)
             if of_heading(cell) not in known
         ]
+        self.header = cells
         self.size = size
         self.bytes_read = 0
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the cells of every row that is not blank as they stand, with the row's line."""
+        return islice(self._source.records(), self._header_records, None)
 
     def __iter__(self) -> Iterator[Row | RowError]:
         """Yield every row that is not blank or, for a bad one, an error for each bad cell.
 
         Raises TableError if the rest of the file can not be split into rows.
         """
-        for line, cells in islice(self._source.records(), self._header_records, None):
+        for line, cells in self.records():
             self.bytes_read = self._source.bytes_read
             yield from self._read_row(line, cells)
         self.bytes_read = self.size
@@ -233,6 +249,42 @@ def _workbook(path: Path, columns: Sequence[Column]) -> tuple[Source, Header]:
     return fitting[0]
 
 
+def read_headings(path: str | Path, columns: Sequence[Column]) -> list[str]:
+    """Return the headings of a file of which nobody knows yet what it calls the ``columns``.
+
+    Of the top rows that one is the header which has most of their headings, and of those the first
+    that has most cells. Raises TableError as ``open_table`` does, but for missing columns.
+    """
+    path = Path(path)
+    try:
+        _require_file(path)
+        with path.open("rb") as file:
+            start = file.read(len(OLE))
+        sources: Sequence[Source]
+        if is_workbook(start):
+            sources = open_sheets(path)
+        else:
+            encoding, _ = _find_encoding(path)
+            sources = [CsvFile(path, encoding, delimiter) for delimiter in DELIMITERS]
+        known = {of_heading(column.header) for column in columns}
+        best: list[str] = []
+        most = (0, 0)
+        failure: TableError | None = None
+        for source in sources:
+            try:
+                for _line, cells in islice(source.records(), HEADER_WITHIN):
+                    told = {of_heading(cell) for cell in cells} - {""}
+                    if (len(told & known), len(told)) > most:
+                        best, most = cells, (len(told & known), len(told))
+            except TableError as error:  # by another delimiter quotes may look malformed
+                failure = failure or error
+    except OSError as error:
+        raise TableError("file_unreadable", error=error.strerror) from error
+    if not best:
+        raise failure or TableError("file_empty")
+    return [cell.strip() for cell in best if of_heading(cell)]
+
+
 def excerpt(value: str, *, personal: bool = False) -> str:
     """Return the value for a message: short, printable, long numbers masked as in 199****0001.
 
@@ -268,7 +320,7 @@ def _parse(column: Column, cell: str) -> Any:
 
 def _missing(columns: Sequence[Column], header: list[str]) -> list[str]:
     found = {of_heading(cell) for cell in header}
-    return [c.header for c in columns if c.required and of_heading(c.header) not in found]
+    return [c.called or c.header for c in columns if c.required and c.place not in found]
 
 
 def _columns_missing(missing: list[str], found: list[str]) -> TableError:
@@ -303,7 +355,7 @@ def _read_csv_header(
     path: Path, columns: Sequence[Column], encoding: str, errors: str = "strict"
 ) -> tuple[CsvFile, Header]:
     """Return the file with the delimiter that shows most columns of the header (comma if equal)."""
-    known = {of_heading(column.header) for column in columns}
+    known = {column.place for column in columns}
 
     def shown(layout: tuple[CsvFile, Header]) -> int:
         return len(known & {of_heading(cell) for cell in layout[1].cells})

@@ -1,7 +1,9 @@
 """Runs an import: the rows of a table, in batches, in one transaction, all or nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID
 
 from django.db import transaction
 
@@ -9,8 +11,24 @@ from backend.imports.reader import Row, RowError, Table
 
 MAX_ERRORS_KEPT = 100  # a file that is wrong in every row must not fill the memory
 
-# Rows created, rows found unchanged, and errors; for a row with an error nothing was written.
-BatchOutcome = tuple[int, int, list[RowError]]
+
+@dataclass(frozen=True)
+class Made:
+    """Something that a row wrote: its kind by name, its id, and a word for what it was before."""
+
+    line: int
+    thing: str
+    id: UUID
+    before: str = ""  # nothing was there
+
+
+class BatchOutcome(NamedTuple):
+    """Rows created, rows found unchanged, and errors; a row with an error has written nothing."""
+
+    created: int
+    unchanged: int
+    errors: list[RowError]
+    made: Sequence[Made] = ()
 
 
 @dataclass
@@ -18,7 +36,7 @@ class ImportResult:
     """The result of an import: each row is created, unchanged or skipped.
 
     A skipped row had at least one error, or was left alone. ``errors`` holds the first
-    MAX_ERRORS_KEPT of ``errors_total``, by line; ``is_spoiled`` says that one was more than a row
+    few of ``errors_total``, by line; ``is_spoiled`` says that one was more than a row
     left alone. ``kept`` is False if everything was rolled back; the counts then say what would have
     been.
     """
@@ -40,14 +58,15 @@ def run_import(
     dry_run: bool,
     skip_bad: bool,
     progress: Callable[[int], object],
+    most_errors: int = MAX_ERRORS_KEPT,
 ) -> ImportResult:
     """Pass every good row to ``handle_batch``, at most ``batch_rows`` at a time, in file order.
 
     All run in one transaction. It is rolled back if any row had an error, unless ``skip_bad``; and
     always if ``dry_run``. A row that is left alone is reported like one with an error, and stops
-    nothing. Bad rows do not end the run early: all others are checked too. ``progress`` is called
-    with the bytes of the file read since the last call. Raises TableError, and whatever
-    ``handle_batch`` raises; nothing is kept then.
+    nothing. Bad rows do not end the run early: all others are checked too, and the first
+    ``most_errors`` errors are kept. ``progress`` is called with the bytes of the file read since
+    the last call. Raises TableError, and whatever ``handle_batch`` raises; nothing is kept then.
     """
     result = ImportResult()
     batch: list[Row] = []
@@ -57,15 +76,15 @@ def run_import(
     def note(errors: list[RowError]) -> None:
         result.errors_total += len(errors)
         result.is_spoiled |= not all(error.is_left for error in errors)
-        result.errors.extend(errors[: MAX_ERRORS_KEPT - len(result.errors)])
+        result.errors.extend(errors[: most_errors - len(result.errors)])
 
     def hand_over() -> None:
         nonlocal batch
-        created, unchanged, errors = handle_batch(batch)
-        result.created += created
-        result.unchanged += unchanged
-        result.skipped += len({error.line for error in errors})
-        note(errors)
+        outcome = handle_batch(batch)
+        result.created += outcome.created
+        result.unchanged += outcome.unchanged
+        result.skipped += len({error.line for error in outcome.errors})
+        note(outcome.errors)
         batch = []
 
     with transaction.atomic():

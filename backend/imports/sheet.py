@@ -3,16 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.imports.reader import Column, Row
 from backend.imports.run import BatchOutcome
 
 
 class Sheet(ABC):
-    """A spreadsheet, made anew for each file so that it may remember earlier rows."""
+    """A spreadsheet, made anew for each file so that it may remember earlier rows.
 
-    def __init__(self, community: Community) -> None:
-        self.community = community
+    ``by`` is who imports it, and is to be able to write each row by hand; None for a command.
+    """
+
+    def __init__(self, community: Community, by: User | None = None) -> None:
+        self.community, self.by = community, by
 
     @property
     @abstractmethod
@@ -23,6 +27,6 @@ class Sheet(ABC):
     def take(self, rows: list[Row]) -> BatchOutcome:
         """Write a batch through services, inside a transaction that the caller has opened.
 
-        Returns how many were created, how many were there already, and the errors; nothing may have
-        been written for a row with an error.
+        Nothing may have been written for a row with an error. What was written is told, so that it
+        can be taken back.
         """

@@ -4,24 +4,28 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from backend.errors import Refusal
 from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError
-from backend.imports.run import BatchOutcome
+from backend.imports.run import BatchOutcome, Made
 from backend.imports.sheet import Sheet
 from backend.names import of_thing
 from merchants.catalogue.errors import OfferCodeReserved
-from merchants.catalogue.models import Offer
+from merchants.catalogue.models import PIECES_AT_MOST, Offer
 from merchants.catalogue.services import offers as catalogue
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.sheets import MERCHANT, ended, partners_named
+
+CODE = "编号"
 
 
 class OffersSheet(Sheet):
     """编号, 商户, 商品, 积分, 库存: one offer a row, identified by its code.
 
     ``库存`` is the initial stock. It is not compared for an offer that exists, since pieces may be
-    gone.
+    gone. A command lists the offers. Staff propose them, as by hand, and somebody else decides.
     """
 
     @property
@@ -74,21 +78,29 @@ class OffersSheet(Sheet):
         }
         created, unchanged = 0, 0
         errors: list[RowError] = []
+        made: list[Made] = []
         for row in rows:
             terms = dict(row.values)
             partnership = partnerships.get(of_thing(terms.pop("merchant")))
             offer = known.get(terms["code"])
+            wrong: list[RowError] = []
             if partnership is None:
                 reason = _("No merchant of this name is a partner of this community.")
-                errors.append(RowError(row.line, MERCHANT.header, "merchant_unknown", reason))
+                wrong.append(RowError(row.line, MERCHANT.header, "merchant_unknown", reason))
             elif partnership.status == Partnership.Status.ENDED:
-                errors.append(ended(row))
-            elif catalogue.is_reserved(terms["code"]):
-                reason = str(OfferCodeReserved.title)
-                errors.append(RowError(row.line, "编号", OfferCodeReserved.code, reason))
+                wrong.append(ended(row))
+            if catalogue.is_reserved(terms["code"]):
+                wrong.append(_error(row, OfferCodeReserved()))
+            if wrong or partnership is None:
+                errors.extend(wrong)
             elif offer is None:
-                known[terms["code"]] = catalogue.offer(partnership=partnership, **terms)
+                try:
+                    offer = known[terms["code"]] = self._offer(partnership, terms)
+                except Refusal as refusal:
+                    errors.append(_error(row, refusal))
+                    continue
                 created += 1
+                made.append(Made(row.line, "offer", offer.pk))
             elif (offer.partnership_id, of_thing(offer.title), offer.price_points) == (
                 partnership.pk,
                 of_thing(terms["title"]),
@@ -97,5 +109,14 @@ class OffersSheet(Sheet):
                 unchanged += 1
             else:
                 reason = _("This code is on offer already, as something else.")
-                errors.append(RowError(row.line, "编号", "offer_differs", reason))
-        return created, unchanged, errors
+                errors.append(RowError(row.line, CODE, "offer_differs", reason))
+        return BatchOutcome(created, unchanged, errors, made)
+
+    def _offer(self, partnership: Partnership, terms: dict[str, Any]) -> Offer:
+        if self.by is None:
+            return catalogue.offer(partnership=partnership, **terms)
+        return catalogue.propose(partnership=partnership, by=self.by, is_staff=True, **terms)
+
+
+def _error(row: Row, refusal: Refusal) -> RowError:
+    return RowError(row.line, CODE, refusal.code, str(refusal.title))

@@ -23,7 +23,9 @@ from merchants.redemption.models import PayCode, Redemption, Refund, ScanAttempt
 
 
 def redemptions_of(user: User) -> QuerySet[Redemption]:
-    return with_offer(Redemption.objects.filter(community__in=known_to(user), volunteer=user))
+    return with_offer(
+        Redemption.objects.filter(community__in=known_to(user), volunteer__in=user.record_ids)
+    )
 
 
 def redemptions_at(merchant: Merchant) -> QuerySet[Redemption]:

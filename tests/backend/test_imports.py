@@ -27,7 +27,7 @@ from backend.imports.reader import (
     excerpt,
     open_table,
 )
-from backend.imports.run import MAX_ERRORS_KEPT, run_import
+from backend.imports.run import MAX_ERRORS_KEPT, BatchOutcome, run_import
 from backend.imports.sheet import Sheet
 from backend.text import shows_nothing
 
@@ -627,7 +627,7 @@ class Numbers:
                 cursor.execute("INSERT INTO numbers VALUES (%s) ON CONFLICT DO NOTHING", [n])
                 created += cursor.rowcount
                 unchanged += 1 - cursor.rowcount
-        return created, unchanged, errors
+        return BatchOutcome(created, unchanged, errors)
 
     def stored(self) -> list[int]:
         with connection.cursor() as cursor:
@@ -727,7 +727,9 @@ def test_importing_takes_no_more_memory_for_more_bad_rows(db, file):
     def import_all(path):
         run_import(
             open_table(path, [COUNT]),
-            lambda rows: (0, 0, [RowError(row.line, "n", "unlucky", "Unlucky.") for row in rows]),
+            lambda rows: BatchOutcome(
+                0, 0, [RowError(row.line, "n", "unlucky", "Unlucky.") for row in rows]
+            ),
             batch_rows=100,
             dry_run=False,
             skip_bad=True,
@@ -757,7 +759,7 @@ class NumbersSheet(Sheet):
             for row in rows
             if row.values["n"] == 13
         ]
-        return len(rows) - len(errors), 0, errors
+        return BatchOutcome(len(rows) - len(errors), 0, errors)
 
 
 class ImportNumbers(ImportCommand):

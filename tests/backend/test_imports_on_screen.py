@@ -197,7 +197,11 @@ def test_a_list_with_errors_runs_only_if_they_are_left_out(checked, office, lake
     one = checked("volunteers", FILES["volunteers"] + "无名,123,居民,\n")
     refused = office.post(f"/api/v1/imports/{one['id']}/run", {})
     told = refused.json()
-    assert (refused.status_code, told["code"], told["errors_count"]) == (409, "import_has_errors", 1)
+    assert (refused.status_code, told["code"], told["errors_count"]) == (
+        409,
+        "import_has_errors",
+        1,
+    )
 
     office.post(f"/api/v1/imports/{one['id']}/run", {"skips_bad": True})
     work(one)

@@ -256,7 +256,9 @@ def prefetch_refused_claims(attendances: Sequence[Attendance]) -> None:
 
 def attendances_of(user: User) -> QuerySet[Attendance]:
     """Return the attendances of ``user``, newest first."""
-    return _with_shift(Attendance.objects.filter(community__in=known_to(user), volunteer=user))
+    return _with_shift(
+        Attendance.objects.filter(community__in=known_to(user), volunteer__in=user.record_ids)
+    )
 
 
 def attendances_handled_by(user: User) -> QuerySet[Attendance]:
@@ -288,7 +290,7 @@ def attendances_watched_by(user: User) -> QuerySet[Attendance]:
 
 def attendances_seen_by(user: User) -> QuerySet[Attendance]:
     """Return the attendances of ``user``, and those they may look at for others."""
-    return _with_shift(Attendance.objects.filter(Q(volunteer=user) | _watched(user)))
+    return _with_shift(Attendance.objects.filter(Q(volunteer__in=user.record_ids) | _watched(user)))
 
 
 def attendances_at(shift: Shift) -> QuerySet[Attendance]:
@@ -479,14 +481,15 @@ def stars_of(minutes: int) -> int:
 
 def standing(*, community_id: UUID, user_id: UUID) -> Standing | None:
     """Return kind, verified minutes and stars of a volunteer there; ``None`` for anybody else."""
-    kind = (
+    known = (
         Volunteer.objects.filter(community=community_id, user=user_id, left_at__isnull=True)
-        .values_list("kind", flat=True)
+        .values_list("kind", "user__merged_ids")
         .first()
     )
-    if kind is None:
+    if known is None:
         return None
-    minutes = verified_minutes(community_id, volunteer=user_id)
+    kind, merged_ids = known
+    minutes = verified_minutes(community_id, volunteer__in=[user_id, *merged_ids])
     return Standing(kind=kind, minutes=minutes, stars=stars_of(minutes))
 
 
@@ -541,7 +544,7 @@ def _summed(attendances: QuerySet[Attendance], minutes: Any) -> list[Service]:
     return [Service(**row) for row in summed]
 
 
-def verified_minutes(community_id: UUID, **whose: UUID) -> int:
+def verified_minutes(community_id: UUID, **whose: Any) -> int:
     """Return the verified minutes of a community, or of one volunteer there."""
     verified = Attendance.objects.filter(
         community=community_id, status=Attendance.Status.VERIFIED, **whose
@@ -566,7 +569,7 @@ def totals_of(
         in_period &= Q(checked_in_at__lt=first_moment(until + timedelta(days=1)))
     status = Attendance.Status.VERIFIED
     summed = (
-        Attendance.objects.filter(**communities, volunteer=user, status=status)
+        Attendance.objects.filter(**communities, volunteer__in=user.record_ids, status=status)
         .values("community", category=F("shift__activity__category"))
         .annotate(
             ever=Sum("worked_minutes"),

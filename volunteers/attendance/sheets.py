@@ -1,8 +1,10 @@
 """The spreadsheets of hours and of sign-ups that staff keep, and the roster of a shift."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from backend.accounts.errors import PhoneBelongsToAnother, PhoneWithdrawn
 from backend.accounts.models import User
@@ -15,13 +17,13 @@ from backend.files import spreadsheets
 from backend.files.spreadsheets import Cell
 from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError
-from backend.imports.run import BatchOutcome
+from backend.imports.run import BatchOutcome, Made
 from backend.imports.sheet import Sheet
 from backend.names import is_one_person, of_thing
 from points.rules.errors import RuleMissing
 from volunteers.activities.errors import CategoryUnknown
-from volunteers.activities.models import Shift
-from volunteers.activities.sheets import ACTIVITY, STARTS
+from volunteers.activities.models import Activity, Shift
+from volunteers.activities.sheets import CATEGORY_COLUMN, STARTS, STARTS_COLUMN, TITLE, name_of
 from volunteers.attendance import selectors
 from volunteers.attendance.models.attendances import Attendance
 from volunteers.attendance.services import hours, sign_ups, timesheets
@@ -37,23 +39,37 @@ class HoursSheet(Sheet):
     """活动, 类别, 姓名, 手机号, 签到, 签退: one attended shift a row.
 
     With a ``verifier`` the hours are verified as well and earn points, in the order of check-out,
-    then phone number.
+    then phone number. What somebody imports, somebody else verifies.
     """
 
-    def __init__(self, community: Community, verifier: User | None = None) -> None:
-        super().__init__(community)
+    def __init__(
+        self, community: Community, by: User | None = None, *, verifier: User | None = None
+    ) -> None:
+        super().__init__(community, by)
         self._verifier = verifier
 
     @property
     def columns(self) -> Sequence[Column]:
         moment = cells.local_datetime(self.community.timezone)
         return (
-            Column(header="活动", name="activity", parse=cells.text(max_length=80)),
-            Column(header="类别", name="category", parse=cells.text(max_length=40)),
+            replace(TITLE, name="activity"),
+            CATEGORY_COLUMN,
             NAME,
             PHONE,
-            Column(header="签到", name="checked_in_at", parse=moment),
-            Column(header="签退", name="checked_out_at", parse=moment),
+            Column(
+                header="签到",
+                name="checked_in_at",
+                parse=moment,
+                about=gettext_lazy("When they came, to the minute"),
+                example="2026-03-01 07:00",
+            ),
+            Column(
+                header="签退",
+                name="checked_out_at",
+                parse=moment,
+                about=gettext_lazy("When they left, to the minute"),
+                example="2026-03-01 09:00",
+            ),
         )
 
     def take(self, rows: list[Row]) -> BatchOutcome:
@@ -83,7 +99,10 @@ class HoursSheet(Sheet):
                 facts = {name: row.values[name] for name in FACTS}
                 good.append(row)
                 entries.append(timesheets.PaperHours(volunteer.user_id, **facts))
-        recorded = timesheets.record_many(community=self.community, entries=entries)
+        planned: list[Activity | Shift] = []
+        recorded = timesheets.record_many(
+            community=self.community, entries=entries, recorded_by=self.by, planned=planned
+        )
         kept = []
         for row, answer in zip(good, recorded, strict=True):
             if answer.refusal:
@@ -93,8 +112,12 @@ class HoursSheet(Sheet):
         if self._verifier:
             kept, unverified = _verified(self.community, kept, self._verifier)
             errors.extend(unverified)
-        created = sum(answer.is_new for _row, answer in kept)
-        return created, len(kept) - created, errors
+        new = [(row, answer) for row, answer in kept if answer.is_new]
+        made = [Made(new[0][0].line, name_of(one), one.pk) for one in planned if new]
+        for row, answer in new:
+            assert answer.attendance_id is not None  # a recorded one has it
+            made.append(Made(row.line, "hours", answer.attendance_id, answer.status_before))
+        return BatchOutcome(len(new), len(kept) - len(new), errors, made)
 
     def _stranger(self, row: Row, user: User | None) -> RowError:
         """Return the error for a row without a volunteer here; ``user`` has its phone number."""
@@ -116,8 +139,8 @@ class SignUpsSheet(Sheet):
     def columns(self) -> Sequence[Column]:
         moment = cells.local_datetime(self.community.timezone)
         return (
-            Column(header=ACTIVITY, name="activity", parse=cells.text(max_length=80)),
-            Column(header=STARTS, name="starts_at", parse=moment),
+            replace(TITLE, name="activity"),
+            replace(STARTS_COLUMN, parse=moment),
             NAME,
             PHONE,
         )
@@ -132,28 +155,32 @@ class SignUpsSheet(Sheet):
         shifts = {(one.activity.title_compared, one.starts_at): one for one in planned}
         created, unchanged = 0, 0
         errors: list[RowError] = []
+        made: list[Made] = []
         for row in rows:
             volunteer = known.get(digest(row.values["phone"]))
             shift = shifts.get((of_thing(row.values["activity"]), row.values["starts_at"]))
-            if error := error_of(row, volunteer):
-                errors.append(error)
-            elif shift is None:
+            wrong = [error] if (error := error_of(row, volunteer)) else []
+            if shift is None:
                 reason = _("No shift of this activity begins then.")
-                errors.append(RowError(row.line, STARTS, "shift_unknown", reason))
-            else:
+                wrong.append(RowError(row.line, STARTS, "shift_unknown", reason))
+            errors.extend(wrong)
+            if not wrong:
                 assert volunteer is not None
+                assert shift is not None
                 places = Attendance.objects.filter(
                     community=self.community, shift=shift, volunteer=volunteer.user
                 )
                 is_new = not places.exclude(status=Attendance.Status.CANCELLED).exists()
                 try:
-                    sign_ups.sign_up(shift=shift, volunteer=volunteer.user)
+                    place = sign_ups.sign_up(shift=shift, volunteer=volunteer.user)
                 except Refusal as refusal:
                     reason = str(refusal.title)
                     errors.append(RowError(row.line, STARTS, refusal.code, reason))
                 else:
                     created, unchanged = created + is_new, unchanged + (not is_new)
-        return created, unchanged, errors
+                    if is_new:
+                        made.append(Made(row.line, "sign_up", place.pk))
+        return BatchOutcome(created, unchanged, errors, made)
 
 
 def _verified(
@@ -176,7 +203,9 @@ def _verified(
         else:
             verified.append((row, answer))
     # Taken back last, because the same row may stand in the file twice.
-    timesheets.take_back(community, refused)
+    timesheets.take_back(
+        community, {one.attendance_id: one.status_before for one in refused if one.attendance_id}
+    )
     return verified, errors
 
 

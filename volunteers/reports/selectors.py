@@ -1,7 +1,7 @@
 """Queries for reports, named for the reader."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -60,7 +60,9 @@ def due_soon() -> Q:
 
 def reports_of(user: User) -> QuerySet[Report]:
     """Return the reports of ``user``, newest first."""
-    return _with_community(Report.objects.filter(community__in=known_to(user), reporter=user))
+    return _with_community(
+        Report.objects.filter(community__in=known_to(user), reporter__in=user.record_ids)
+    )
 
 
 def reports_handled_by(user: User) -> QuerySet[Report]:
@@ -86,7 +88,7 @@ def reports_due_watched_by(user: User) -> QuerySet[Report]:
 
 def reports_seen_by(user: User) -> QuerySet[Report]:
     """Return the reports of ``user``, and those they may look at otherwise."""
-    seen = Q(reporter=user) | in_reach(user, WATCHES_OVER) | in_cells(user)
+    seen = Q(reporter__in=user.record_ids) | in_reach(user, WATCHES_OVER) | in_cells(user)
     return _with_community(Report.objects.filter(seen))
 
 
@@ -341,9 +343,9 @@ def comments_handled_by(user: User, community: Community) -> QuerySet[BulletinCo
 
 
 def comments_in(community: Community) -> QuerySet[BulletinComment]:
-    """Return the comments on all bulletins of the community, newest first."""
-    found = BulletinComment.objects.filter(community=community).exclude(text="")
-    return found.select_related("community", "bulletin").order_by("-id")
+    """Return the comments on all bulletins of a community, newest first."""
+    comments = BulletinComment.objects.filter(community=community).exclude(text="")
+    return comments.select_related("community", "bulletin").order_by("-id")
 
 
 def comments_seen_by(reader: Reader, bulletin: Bulletin) -> QuerySet[BulletinComment]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from backend.accounts.models import User
 from backend.accounts.phones import digest
@@ -14,7 +15,7 @@ from backend.communities.models import Community
 from backend.errors import Refusal
 from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError
-from backend.imports.run import BatchOutcome
+from backend.imports.run import BatchOutcome, Made
 from backend.imports.sheet import Sheet
 from backend.names import of_thing
 from volunteers.people.models import Volunteer
@@ -53,8 +54,10 @@ class ReportsSheet(Sheet):
     reward; 重复 is a duplicate of the row before.
     """
 
-    def __init__(self, community: Community, handler: User | None = None) -> None:
-        super().__init__(community)
+    def __init__(
+        self, community: Community, by: User | None = None, *, handler: User | None = None
+    ) -> None:
+        super().__init__(community, by)
         self._handler = handler
         own = {of_thing(name): code for code, name in names_of(community.pk).items()}
         self._categories = {of_thing(name): code for name, code in NAMES.items()} | own
@@ -64,21 +67,74 @@ class ReportsSheet(Sheet):
     def columns(self) -> Sequence[Column]:
         moment = cells.local_datetime(self.community.timezone)
         return (
-            Column(header="编号", name="code", parse=cells.code(max_length=30)),
-            Column(header="时间", name="at", parse=moment),
+            Column(
+                header="编号",
+                name="code",
+                parse=cells.code(max_length=30),
+                about=gettext_lazy("Number of the report in the list, once"),
+                example="2026-001",
+            ),
+            Column(
+                header="时间",
+                name="at",
+                parse=moment,
+                about=gettext_lazy("When it was reported, to the minute"),
+                example="2026-03-01 07:00",
+            ),
             PHONE,
-            Column(header="类别", name="category", parse=cells.text(max_length=40)),
-            Column(header="描述", name="text", parse=cells.text(max_length=1000)),
-            Column(header="地点", name="place", parse=cells.text(max_length=120), required=False),
-            Column(header="纬度", name="latitude", parse=cells.degrees(90), required=False),
-            Column(header="经度", name="longitude", parse=cells.degrees(180), required=False),
-            Column(header="办理结果", name="outcome", parse=cells.choice(OUTCOMES), required=False),
+            Column(
+                header="类别",
+                name="category",
+                parse=cells.text(max_length=40),
+                about=gettext_lazy("Category, by its name or code"),
+                example="安全隐患",
+            ),
+            Column(
+                header="描述",
+                name="text",
+                parse=cells.text(max_length=1000),
+                about=gettext_lazy("What was seen"),
+                example="井盖松动",
+            ),
+            Column(
+                header="地点",
+                name="place",
+                parse=cells.text(max_length=120),
+                required=False,
+                about=gettext_lazy("Where, in words"),
+                example="3号楼门前",
+            ),
+            Column(
+                header="纬度",
+                name="latitude",
+                parse=cells.degrees(90),
+                required=False,
+                about=gettext_lazy("Degrees north, kept if the reporter agreed"),
+                example="39.386872",
+            ),
+            Column(
+                header="经度",
+                name="longitude",
+                parse=cells.degrees(180),
+                required=False,
+                about=gettext_lazy("Degrees east, kept if the reporter agreed"),
+                example="112.434567",
+            ),
+            Column(
+                header="办理结果",
+                name="outcome",
+                parse=cells.choice(OUTCOMES),
+                required=False,
+                about=gettext_lazy("How it ended; on the screen it stays open for staff to handle"),
+                example="",
+            ),
         )
 
     def take(self, rows: list[Row]) -> BatchOutcome:
         known = volunteers_named(self.community, rows)
         created, unchanged = 0, 0
         wrong: list[RowError] = []
+        made: list[Made] = []
         for row in rows:
             volunteer = known.get(digest(row.values["phone"]))
             if volunteer is None:
@@ -87,12 +143,14 @@ class ReportsSheet(Sheet):
                 continue
             try:
                 with transaction.atomic():
-                    _report, is_new = self.record(row.values, volunteer.user)
+                    report, is_new = self.record(row.values, volunteer.user)
             except Refusal as refusal:
                 wrong.append(_error(row, refusal))
             else:
                 created, unchanged = created + is_new, unchanged + (not is_new)
-        return created, unchanged, wrong
+                if is_new:
+                    made.append(Made(row.line, "report", report.pk))
+        return BatchOutcome(created, unchanged, wrong, made)
 
     def record(self, values: dict[str, Any], reporter: User) -> tuple[Report, bool]:
         """Return the report of a row, as it is known or now made, and whether it is new.
@@ -157,7 +215,7 @@ class ReportersSheet(Sheet):
             )
             groups.add(group=group, person=user, added_by=self._made_by, since=FIRST_DAY)
             created += 1
-        return created, 0, []
+        return BatchOutcome(created, 0, [])
 
 
 def _error(row: Row, refusal: Refusal) -> RowError:

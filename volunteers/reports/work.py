@@ -45,7 +45,7 @@ register(
     Kind(
         name="bulletin_comments",
         title=_("Comments on bulletins to decide on"),
-        address="communities/{community}/bulletin-comments?status=waiting",
+        address="communities/{community}/comments?status=waiting",
         rows=lambda user, community: selectors.comments_handled_by(user, community).filter(
             status=BulletinComment.Status.WAITING
         ),

@@ -1,8 +1,10 @@
 """Teams: founded and dissolved by staff, joined by volunteers, led by some of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -195,6 +197,18 @@ def _lead(member: TeamMember, by: User | None, *, leads: bool) -> TeamMember:
 
 
 # --- lists and leaving the community ----------------------------------------------------------
+@dataclass(frozen=True)
+class Listed:
+    """A place that a list gave: what it was before, and the team if the list founded it.
+
+    ``was`` is None if the list said nothing new, and empty if there was no place.
+    """
+
+    member: TeamMember
+    was: str | None
+    founded: Team | None = None
+
+
 @transaction.atomic
 def add_from_list(
     *,
@@ -204,17 +218,22 @@ def add_from_list(
     estate_name: str = "",
     volunteer: User,
     is_leader: bool = False,
-) -> tuple[TeamMember, bool]:
-    """Put a volunteer on a team by the community's list; ``False`` if the list says nothing new.
+    added_by: User | None = None,
+) -> Listed:
+    """Put a volunteer on a team by the community's list; ``added_by`` is None for a command.
 
     The team is founded if there is none of that name. A list adds people, and never undoes what
-    they did themselves. Raises NotAVolunteerHere, TeamDiffers, TeamMemberLeft.
+    they did themselves. Raises NotAVolunteerHere, TeamDiffers, TeamMemberLeft, and OwnTeamPlace if
+    ``added_by`` would put themselves on it, or make themselves lead it.
     """
     roles.require_volunteer(user_id=volunteer.pk, community_id=community.pk)
+    if added_by == volunteer:
+        raise OwnTeamPlace
     team = selectors.team_named(community.pk, of_thing(name))
     place = places.estate_named(community=community, name=estate_name) if estate_name else community
+    founded = None
     if team is None:
-        team = found(place=place, founded_by=None, name=name, kind=kind)
+        founded = team = found(place=place, founded_by=added_by, name=name, kind=kind)
     elif team.kind != kind or (estate_name and team.estate_id != place.pk):
         raise TeamDiffers
     team = team.locked("community")
@@ -223,13 +242,36 @@ def add_from_list(
         if selectors.members_of(team).filter(volunteer=volunteer).exists():
             raise TeamMemberLeft
         member = TeamMember(community=community, team=team, volunteer=volunteer)
-    is_new = member.status != Status.MEMBER
-    if is_new:
+    was = None
+    if member.status != Status.MEMBER:
+        was = (
+            Status.ASKED.value if member.status == Status.ASKED and not member._state.adding else ""
+        )
         member.status, member.joined_at = Status.MEMBER, timezone.now()
+        member.decided_by = added_by
         member.save()
     if is_leader and not member.is_leader:
-        member, is_new = appoint(member=member, appointed_by=None), True
-    return member, is_new
+        member = appoint(member=member, appointed_by=added_by)
+        was = Status.MEMBER.value if was is None else was
+    return Listed(member, was, founded)
+
+
+@transaction.atomic
+def take_off_list(*, community: Community, members: Mapping[UUID, str]) -> None:
+    """Undo ``add_from_list``: ``members`` tells of each place what it was before.
+
+    A new place is deleted, one that was asked for waits again, and who was a member stays one and
+    leads no more.
+    """
+    for was in set(members.values()):
+        theirs = [pk for pk, before in members.items() if before == was]
+        rows = TeamMember.objects.filter(community=community, pk__in=theirs)
+        if was == Status.MEMBER:
+            rows.update(is_leader=False)
+        elif was == Status.ASKED:
+            rows.update(status=Status.ASKED, is_leader=False, joined_at=None, decided_by=None)
+        else:
+            rows._raw_delete(rows.db)
 
 
 @transaction.atomic

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from backend.accounts import phones
 from backend.accounts.errors import PhoneBelongsToAnother
@@ -13,12 +14,12 @@ from backend.files import spreadsheets
 from backend.files.spreadsheets import Cell
 from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError
-from backend.imports.run import BatchOutcome
+from backend.imports.run import BatchOutcome, Made
 from backend.imports.sheet import Sheet
 from backend.names import is_one_person
 from volunteers.people.errors import VolunteerLeft
 from volunteers.people.models import Volunteer
-from volunteers.people.sheets import NAME, PHONE, left_alone, phone_error, volunteers_named
+from volunteers.people.sheets import ESTATE, NAME, PHONE, left_alone, phone_error, volunteers_named
 from volunteers.teams import selectors
 from volunteers.teams.errors import TeamDiffers
 from volunteers.teams.models import Team
@@ -29,7 +30,13 @@ KINDS = {
     "社会组织": Team.Kind.ORGANISATION,
     "兴趣小组": Team.Kind.INTEREST_GROUP,
 }
-TEAM = Column(header="队伍", name="team", parse=cells.name(max_length=60))
+TEAM = Column(
+    header="队伍",
+    name="team",
+    parse=cells.name(max_length=60),
+    about=gettext_lazy("Name of the team; a new name founds one"),
+    example="红马甲服务队",
+)
 
 
 class TeamsSheet(Sheet):
@@ -41,20 +48,35 @@ class TeamsSheet(Sheet):
 
     @property
     def columns(self) -> Sequence[Column]:
-        estate = cells.name(max_length=60)
         return (
             TEAM,
-            Column(header="类型", name="kind", parse=cells.choice(KINDS)),
-            Column(header="小区", name="estate", parse=estate, required=False),
+            Column(
+                header="类型",
+                name="kind",
+                parse=cells.choice(KINDS),
+                about=gettext_lazy(
+                    "服务队 (service team), 社会组织 (organisation) or 兴趣小组 (group)"
+                ),
+                example="服务队",
+            ),
+            ESTATE,
             NAME,
             PHONE,
-            Column(header="队长", name="is_leader", parse=cells.yes_no, required=False),
+            Column(
+                header="队长",
+                name="is_leader",
+                parse=cells.yes_no,
+                required=False,
+                about=gettext_lazy("是 (yes) for who leads the team"),
+                example="否",
+            ),
         )
 
     def take(self, rows: list[Row]) -> BatchOutcome:
         known = volunteers_named(self.community, rows)
         created, unchanged = 0, 0
         errors: list[RowError] = []
+        made: list[Made] = []
         for row in rows:
             volunteer = known.get(digest(row.values["phone"]))
             if error := error_of(row, volunteer):
@@ -62,13 +84,14 @@ class TeamsSheet(Sheet):
                 continue
             assert volunteer is not None
             try:
-                _member, is_new = add_from_list(
+                entry = add_from_list(
                     community=self.community,
                     name=row.values["team"],
                     kind=row.values["kind"],
                     estate_name=row.values["estate"] or "",
                     volunteer=volunteer.user,
                     is_leader=bool(row.values["is_leader"]),
+                    added_by=self.by,
                 )
             except TeamDiffers as refusal:
                 errors.append(RowError(row.line, TEAM.header, refusal.code, str(refusal.title)))
@@ -76,8 +99,14 @@ class TeamsSheet(Sheet):
             except Refusal as refusal:
                 errors.append(left_alone(row, refusal))
                 continue
-            created, unchanged = created + is_new, unchanged + (not is_new)
-        return created, unchanged, errors
+            if entry.founded is not None:
+                made.append(Made(row.line, "team", entry.founded.pk))
+            if entry.was is None:
+                unchanged += 1
+            else:
+                created += 1
+                made.append(Made(row.line, "team_member", entry.member.pk, entry.was))
+        return BatchOutcome(created, unchanged, errors, made)
 
 
 def error_of(row: Row, volunteer: Volunteer | None) -> RowError | None:

@@ -23,6 +23,7 @@ from merchants.partners.models.partnerships import Partnership, Terms
 from merchants.partners.services import increases, sides
 
 PLENTY = 2**31 - 1
+LONGEST_CODE = 30
 OURS = ("points-", "wish-")  # how codes begin that we make
 PICTURE_SIDE = 1_024  # pixels: a phone's screen, and a clerk's
 PRICES = ("price_points", "value_fen", "settled_fen")
@@ -146,6 +147,28 @@ def set_listed(*, offer: Offer, is_listed: bool, by: User) -> Offer:
     if (offer.status, offer.staff_withdrew) != (status, withdrew or offer.staff_withdrew):
         offer.save_with(status=status, staff_withdrew=withdrew)
         _record("offer.list", offer, by, status=status)
+    return offer
+
+
+@transaction.atomic
+def take_back(*, offer: Offer, by: User) -> Offer:
+    """Withdraw an offer that a list made by mistake, and free its code for another. Idempotent.
+
+    One that nobody has decided on is rejected, whoever proposed it. Its prices stay on record.
+    Raises OwnMerchant.
+    """
+    offer = offer.locked(*WHOSE)
+    sides.refuse_own(by, offer.partnership)
+    if offer.status == Offer.Status.PROPOSED:
+        status = Offer.Status.REJECTED
+        offer.save_with(status=status)
+        raised.drop_listing(offer)
+        _record("offer.decide", offer, by, status=status, reason=_("The list was taken back."))
+    elif offer.status == Offer.Status.LISTED:
+        offer = set_listed(offer=offer, is_listed=False, by=by)
+    ending = f"-{offer.pk.hex[-6:]}"
+    if not offer.code.endswith(ending):
+        offer.save_with(code=offer.code[: LONGEST_CODE - len(ending)] + ending)
     return offer
 
 

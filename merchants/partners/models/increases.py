@@ -134,3 +134,8 @@ class Increase(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.kind}, {self.amount_fen} fen: {self.status}"
+
+    @property
+    def waits_for_terms(self) -> bool:
+        """Tell whether it asks for a version of the contract and is not decided."""
+        return (self.kind, self.status) == (self.Kind.TERMS, self.Status.PENDING)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.audit import services as trail
@@ -20,6 +21,7 @@ from merchants.partners.services import increases, sides, telling
 
 Status = Partnership.Status
 WITH = ("merchant", "community")
+LONGEST_NAME = 60
 
 
 @transaction.atomic
@@ -285,6 +287,22 @@ def move(*, partnership: Partnership, status: Status, by: User, reason: str = ""
         if partnership.status not in MOVES.get(status, set()):
             raise errors.PartnerStatusWrong(current_status=partnership.status)
         _move(partnership, status, by, reason)
+    return partnership
+
+
+@transaction.atomic
+def take_back(*, partnership: Partnership, by: User) -> Partnership:
+    """End a partnership that a list made by mistake, and free its name for another.
+
+    Its terms stay on record. Idempotent. Raises OwnMerchant.
+    """
+    partnership = move(
+        partnership=partnership, status=Status.ENDED, by=by, reason=_("The list was taken back.")
+    )
+    ending = f" ({partnership.pk.hex[-6:]})"
+    if not partnership.name.endswith(ending):
+        name = partnership.name[: LONGEST_NAME - len(ending)] + ending
+        partnership.save_with(name=name, name_compared="")  # made on saving
     return partnership
 
 

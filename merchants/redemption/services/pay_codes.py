@@ -90,7 +90,8 @@ def pay(
             raise errors.CodeUsed(redeemed_at=shown.used_at)
         role = roles.volunteering(user_id=shown.volunteer_id, community_id=shown.community_id)
         # Leaving ends a code, and coming back does not revive it.
-        if role is None or shown.made_at < role.since_at or shown.expires_at <= shown.now:
+        ended = role is None or role.is_suspended or shown.made_at < role.since_at
+        if ended or shown.expires_at <= shown.now:
             raise errors.PayCodeExpired
         paid = take_and_redeem(attempt, volunteer=shown.volunteer, items=items, points=points)
         shown.save_with(used_at=paid[0].redeemed_at, code_encrypted="")

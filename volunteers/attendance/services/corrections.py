@@ -34,7 +34,7 @@ def correct(
     TimeInTheFuture, AlreadyElsewhere.
     """
     attendance = presence.locked(attendance)
-    if attendance.volunteer_id == corrected_by.pk:
+    if attendance.volunteer_id in corrected_by.record_ids:
         raise errors.OwnHours
     presence.require(attendance, Attendance.Status.CHECKED_OUT)
     if checked_in_at < attendance.shift.starts_at - presence.OPENS_BEFORE:

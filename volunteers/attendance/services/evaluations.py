@@ -19,7 +19,7 @@ def evaluate(*, attendance: Attendance, by: User, stars: int, words: str = "") -
     it says something else.
     """
     attendance = presence.locked(attendance)
-    if attendance.volunteer_id == by.pk:
+    if attendance.volunteer_id in by.record_ids:
         raise errors.OwnHours
     known = Evaluation.objects.filter(
         community=attendance.community_id, attendance=attendance

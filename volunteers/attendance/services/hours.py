@@ -162,7 +162,7 @@ def void(*, attendance: Attendance, voider: User, reason: str) -> Attendance:
     OwnVerification if ``voider`` verified them, AttendanceStatusWrong.
     """
     attendance = locked(attendance)
-    if attendance.volunteer_id == voider.pk:
+    if attendance.volunteer_id in voider.record_ids:
         raise errors.OwnHours
     require(attendance, Status.VERIFIED, Status.VOIDED)
     if attendance.status == Status.VOIDED:
@@ -180,7 +180,7 @@ def void(*, attendance: Attendance, voider: User, reason: str) -> Attendance:
 
 def require_another(attendance: Attendance, decider: User) -> None:
     """Raise OwnHours, or OwnRecord if ``decider`` marked, checked in or corrected the record."""
-    if attendance.volunteer_id == decider.pk:
+    if attendance.volunteer_id in decider.record_ids:
         raise errors.OwnHours
     if str(decider.pk) in attendance.attested_by:
         raise errors.OwnRecord

@@ -38,7 +38,7 @@ def object_to(*, attendance: Attendance, objector: User, words: str) -> Objectio
     publicity are over.
     """
     attendance = presence.locked(attendance)
-    if attendance.volunteer_id == objector.pk:
+    if attendance.volunteer_id in objector.record_ids:
         raise errors.OwnHours
     if known := _raised(attendance, objector):
         return known

@@ -17,9 +17,11 @@ from backend import clocks
 from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.accounts.services.people import locked as locked_person
+from backend.api.errors import Suspended
 from backend.audit import services as trail
 from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Role
+from backend.communities.selectors import is_suspended_since
 from backend.errors import Refusal
 from backend.events.models import Status as Plan
 from backend.sql import constraint_of
@@ -50,6 +52,7 @@ _KEPT: tuple[type[Refusal], ...] = (
     errors.PresenceCodeExpired,
     NotAVolunteerHere,
     ShiftCancelled,
+    Suspended,
 )
 REFUSED_BY: dict[str, type[Refusal]] = {
     "nobody_in_two_places": errors.AlreadyElsewhere,
@@ -60,7 +63,7 @@ REFUSED_BY: dict[str, type[Refusal]] = {
 # Written out, because in the rush hour Django would take longer to put them together than
 # PostgreSQL to answer. FOR UPDATE locks in the order of its tables.
 _HOLD = """
-    SELECT role.since_at, person.born_on
+    SELECT role.since_at, person.born_on, person.suspended_until
     FROM communities_membership AS role JOIN accounts_user AS person ON person.id = role.user_id
     WHERE role.community_id = %s AND role.user_id = %s AND role.role = %s AND role.ended_at IS NULL
     FOR NO KEY UPDATE OF person, role
@@ -149,8 +152,9 @@ def check_in(
     Idempotent: while checked in, or with the same ``nonce``, it answers with the first check-in; a
     refusal is repeated under its nonce. ``is_replayed`` lets a person be in several communities at
     once, in each of which one year is played. Raises NotAVolunteerHere, GuardianConsentRequired,
-    AttendanceStatusWrong, CheckInByLeader, ShiftCancelled, CheckInTooEarly, CheckInTooLate,
-    NonceReused, AlreadyElsewhere, CodeForged, CodeOfAnotherShift, PresenceCodeExpired.
+    Suspended, AttendanceStatusWrong, CheckInByLeader, ShiftCancelled, CheckInTooEarly,
+    CheckInTooLate, NonceReused, AlreadyElsewhere, CodeForged, CodeOfAnotherShift,
+    PresenceCodeExpired.
     """
     moment = now or timezone.now()
     with (
@@ -162,6 +166,8 @@ def check_in(
         attendance, elsewhere = _locked(attendance)
         shift, activity = attendance.shift, attendance.shift.activity
         guardians.require_guardian(attendance.volunteer, at=at)
+        if is_suspended_since(at or moment, attendance.volunteer, attendance.community_id):
+            raise Suspended
         if attendance.status == Status.CHECKED_IN or (
             nonce is not None and attendance.check_in_nonce == nonce
         ):
@@ -344,13 +350,14 @@ def held(attendance: Attendance) -> datetime | None:
 
     ``None`` if they hold none. Check-ins of one person queue here, in whatever communities: nobody
     is in two places. Leaving takes both locks in the same order. How old the attendance's
-    volunteer is, which decides about guardians, is read anew.
+    volunteer is, which decides about guardians, is read anew, and whether they are suspended.
     """
     with connection.cursor() as cursor:
         cursor.execute(_HOLD, [attendance.community_id, attendance.volunteer_id, Role.VOLUNTEER])
         if row := cursor.fetchone():
             since_at: datetime
-            since_at, attendance.volunteer.born_on = row
+            person = attendance.volunteer
+            since_at, person.born_on, person.suspended_until = row
             return since_at
     attendance.volunteer = locked_person(attendance.volunteer_id)
     return None

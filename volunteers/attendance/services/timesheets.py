@@ -2,6 +2,7 @@
 
 from bisect import bisect
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.errors import Refusal
 from backend.events.models import Status
@@ -56,8 +58,17 @@ class Recorded:
 
 
 @transaction.atomic
-def record_many(*, community: Community, entries: list[PaperHours]) -> list[Recorded]:
+def record_many(
+    *,
+    community: Community,
+    entries: list[PaperHours],
+    recorded_by: User | None = None,
+    planned: list[Activity | Shift] | None = None,
+) -> list[Recorded]:
     """Record hours of enrolled volunteers, in a constant number of SQL statements.
+
+    ``recorded_by`` attests them, so somebody else verifies them; None for a command. ``planned``
+    gets the activities and shifts that are made for them.
 
     Returns one Recorded for each entry, in their order; an entry with a refusal writes nothing.
     Idempotent: an entry that is recorded, even as rejected or voided, or stood earlier in the list
@@ -75,7 +86,7 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
         for entry, answer in zip(entries, answers, strict=True)
         if not answer.refusal and not answer.attendance_id
     ]
-    shifts = _shifts(community, {entry.shift for entry, _ in fresh})
+    shifts = _shifts(community, {entry.shift for entry, _ in fresh}, planned)
     places = _places(
         community,
         {(held, entry.volunteer_id) for entry, _ in fresh if (held := shifts[entry.shift])},
@@ -110,6 +121,7 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
         attendance.status = Attendance.Status.CHECKED_OUT
         attendance.proof = Attendance.Proof.PAPER
         attendance.is_backfilled = True
+        attendance.checked_in_by = recorded_by
         attendance.checked_in_at, attendance.checked_out_at = entry.times
         attendance.worked_minutes = minutes_between(*entry.times)
         (kept if place else new).append(attendance)
@@ -118,31 +130,36 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
     Attendance.objects.bulk_create(new)
     Attendance.objects.filter(community=community).bulk_update(
         kept,
-        ["status", "proof", "is_backfilled", "checked_in_at", "checked_out_at", "worked_minutes"],
+        [
+            *("status", "proof", "is_backfilled", "checked_in_by"),
+            *("checked_in_at", "checked_out_at", "worked_minutes"),
+        ],
     )
     return answers
 
 
 @transaction.atomic
-def take_back(community: Community, recorded: list[Recorded]) -> None:
+def take_back(community: Community, recorded: Mapping[UUID, str]) -> None:
     """Undo ``record_many`` before anything else has happened to what it wrote.
 
-    An attendance that existed before gets its status back; others are deleted.
+    ``recorded`` tells of each attendance the status that it had before: it gets that back. One that
+    had none is deleted.
     """
-    for answer in recorded:
-        assert answer.attendance_id is not None  # what was refused has written nothing
-        mine = Attendance.objects.filter(community=community, pk=answer.attendance_id)
-        if answer.status_before:
-            mine.update(
-                status=answer.status_before,
+    for status in set(recorded.values()):
+        theirs = [pk for pk, before in recorded.items() if before == status]
+        rows = Attendance.objects.filter(community=community, pk__in=theirs)
+        if status:
+            rows.update(
+                status=status,
                 proof=Attendance.Proof.OWN_WORD,
                 is_backfilled=False,
+                checked_in_by=None,
                 checked_in_at=None,
                 checked_out_at=None,
                 worked_minutes=None,
             )
         else:
-            mine._raw_delete(mine.db)  # nothing refers to it yet; else the database refuses
+            rows._raw_delete(rows.db)  # nothing refers to it yet; else the database refuses
 
 
 def _as_on_record(
@@ -254,9 +271,12 @@ def _refuse_overlaps_among(entries: list[PaperHours], answers: list[Recorded]) -
             stands.add(entry)
 
 
-def _shifts(community: Community, wanted: set[What]) -> dict[What, UUID | None]:
+def _shifts(
+    community: Community, wanted: set[What], planned: list[Activity | Shift] | None
+) -> dict[What, UUID | None]:
     """Return the id of each wanted shift, ``None`` if it was cancelled; plans missing ones."""
-    activities = _activities(community, {(title, category) for title, category, *_ in wanted})
+    wanted_of = {(title, category) for title, category, *_ in wanted}
+    activities = _activities(community, wanted_of, planned)
     known = Shift.objects.filter(
         community=community,
         activity__in=activities.values(),
@@ -268,7 +288,7 @@ def _shifts(community: Community, wanted: set[What]) -> dict[What, UUID | None]:
         held = shift_id if status == Status.PLANNED else None
         shifts[title, category, starts_at, ends_at] = held
     missing = {what: new_id() for what in sorted(wanted - shifts.keys())}
-    Shift.objects.bulk_create(
+    made = Shift.objects.bulk_create(
         Shift(
             id=shift_id,
             community=community,
@@ -278,11 +298,15 @@ def _shifts(community: Community, wanted: set[What]) -> dict[What, UUID | None]:
         )
         for (title, category, starts_at, ends_at), shift_id in missing.items()
     )
+    if planned is not None:
+        planned.extend(made)
     return {**shifts, **missing}
 
 
 def _activities(
-    community: Community, wanted: set[tuple[str, str]]
+    community: Community,
+    wanted: set[tuple[str, str]],
+    planned: list[Activity | Shift] | None,
 ) -> dict[tuple[str, str], Activity]:
     """Return the activity of each title and category; plans missing ones."""
     known = Activity.objects.filter(community=community, title__in={title for title, _ in wanted})
@@ -293,6 +317,8 @@ def _activities(
     ]
     for activity in Activity.objects.bulk_create(missing):
         activities[activity.title, activity.category] = activity
+    if planned is not None:
+        planned.extend(missing)
     return activities
 
 

@@ -27,7 +27,7 @@ class Command(ImportCommand):
         )
 
     def sheet(self, community: Community, options: dict[str, Any]) -> HoursSheet:
-        return HoursSheet(community, self._verifier(community, options["verified_by"]))
+        return HoursSheet(community, verifier=self._verifier(community, options["verified_by"]))
 
     def _verifier(self, community: Community, username: str | None) -> User | None:
         if username is None:

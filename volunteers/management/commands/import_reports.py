@@ -27,7 +27,7 @@ class Command(ImportCommand):
         )
 
     def sheet(self, community: Community, options: dict[str, Any]) -> ReportsSheet:
-        return ReportsSheet(community, self._handler(community, options["handled_by"]))
+        return ReportsSheet(community, handler=self._handler(community, options["handled_by"]))
 
     def _handler(self, community: Community, username: str | None) -> User | None:
         if username is None:

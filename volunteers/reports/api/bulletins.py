@@ -17,7 +17,7 @@ from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer
 from backend.communities.api.shown import community as community_for
-from backend.communities.api.shown import in_community, tenant, where_known
+from backend.communities.api.shown import tenant, where_known
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, tenants
 from volunteers.reports import selectors
@@ -79,16 +79,7 @@ class BulletinCommentSerializer(ReadSerializer[BulletinComment]):
 
     class Meta:
         model = BulletinComment
-        fields: tuple[str, ...] = ("id", "text", "written_at", "status")
-
-
-class HandledCommentSerializer(BulletinCommentSerializer):
-    """A comment with the bulletin that it is on."""
-
-    bulletin_title = serializers.CharField(source="bulletin.title", read_only=True)
-
-    class Meta(BulletinCommentSerializer.Meta):
-        fields = (*BulletinCommentSerializer.Meta.fields, "bulletin_id")
+        fields = ("id", "text", "written_at", "status")
 
 
 class WatchedCommentSerializer(BulletinCommentSerializer):
@@ -221,16 +212,15 @@ class BulletinCommentListView(ListView[BulletinComment]):
         return bulletins.comment(bulletin=bulletin, author=user, text=text)
 
 
-class CommunityCommentListView(ListView[BulletinComment]):
-    """List the comments on all bulletins of a community, newest first, as staff or auditor.
+class WatchedCommentListView(ListView[BulletinComment]):
+    """List the comments on all bulletins: ``GET /api/v1/communities/{code}/comments``.
 
-    ``GET /api/v1/communities/{code}/bulletin-comments``. ``?status=waiting`` lists those that wait
-    for a decision.
+    For staff and auditors, newest first: those that wait for a decision have ``status=waiting``.
     """
 
-    serializer_class = HandledCommentSerializer
+    serializer_class = WatchedCommentSerializer
     filterset_class = CommentFilter
-    finds = in_community(WATCHES_OVER, selectors.comments_in)
+    finds = below(community_for(WATCHES_OVER), selectors.comments_in)
 
 
 class BulletinCommentView(OpenView[BulletinComment]):

@@ -245,7 +245,7 @@ class ReportFilter(PeriodFilter):
     due_before = DayFilter(
         method="due", help_text="Open ones, a step of which is due before this day there."
     )
-    is_open = BooleanFilter(method="open_ones", label="Whether it is still to be handled.")
+    open = BooleanFilter(method="open_ones", label="Whether it is still to be handled.")
     is_screened = BooleanFilter(label="Whether it passed the safety check; else it is held back.")
     is_overdue = BooleanFilter(method="overdue", label="Whether a step of it is overdue.")
     is_due_soon = BooleanFilter(

@@ -59,7 +59,7 @@ urlpatterns = [
     path("communities/<str:code>/report-figures", public.ReportFiguresView.as_view()),
     path("communities/<str:code>/fund-figures", public.FundFiguresView.as_view()),
     path("communities/<str:code>/bulletins", bulletins.BulletinListView.as_view()),
-    path("communities/<str:code>/bulletin-comments", bulletins.CommunityCommentListView.as_view()),
+    path("communities/<str:code>/comments", bulletins.WatchedCommentListView.as_view()),
     path("bulletins/<uuid:bulletin_id>", bulletins.BulletinView.as_view()),
     path("bulletins/<uuid:bulletin_id>/publish", bulletins.PublishBulletinView.as_view()),
     path("bulletins/<uuid:bulletin_id>/comments", bulletins.BulletinCommentListView.as_view()),

@@ -21,7 +21,7 @@ def confirm(*, report: Report, confirmer: User) -> Confirmation:
     if not volunteers_in(report.community).filter(user=confirmer).exists():
         raise NotAVolunteerHere
     report = report.locked("community")
-    if report.reporter_id == confirmer.pk:
+    if report.reporter_id in confirmer.record_ids:
         raise errors.OwnConfirmation
     theirs = {"community": report.community, "report": report, "confirmer": confirmer}
     if made := Confirmation.objects.filter(**theirs).first():

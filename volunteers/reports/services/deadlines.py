@@ -165,7 +165,7 @@ def open_one(report: Report, handler: User) -> Report:
 def locked(report: Report, handler: User) -> Report:
     """Return the report of somebody else, locked. Raises OwnReport."""
     report = report.locked("community", "estate", "reporter", "assigned_to")
-    if report.reporter_id == handler.pk:
+    if report.reporter_id in handler.record_ids:
         raise errors.OwnReport
     return report
 

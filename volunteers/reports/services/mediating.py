@@ -157,7 +157,7 @@ def _locked(mediation: Mediation, by: User) -> Mediation:
 
 
 def _require_another(report: Report, person: User) -> None:
-    if report.reporter_id == person.pk:
+    if report.reporter_id in person.record_ids:
         raise errors.OwnReport
 
 

@@ -129,7 +129,7 @@ def note_answer(
 
 
 def _require_fit(report: Report, assignee: User) -> None:
-    if assignee.pk == report.reporter_id:
+    if report.reporter_id in assignee.record_ids:
         raise errors.OwnReport
     of_cells = cell_members_in(report.community).filter(user=assignee, ended_at__isnull=True)
     if not of_cells.exists() and not selectors.is_staff_of(assignee, report):

@@ -101,7 +101,7 @@ def hear(told: Mapping[str, Any]) -> None:
 def release(*, report: Report, by: User, reason: str) -> Report:
     """Show a report that the safety check holds back. Raises OwnReport, ReportScreened."""
     report = report.locked("community", "estate", "reporter")
-    if report.reporter_id == by.pk:
+    if report.reporter_id in by.record_ids:
         raise errors.OwnReport
     if report.is_screened:
         raise errors.ReportScreened

@@ -12,8 +12,10 @@ from backend.accounts import ages
 from backend.accounts.models import Consent, User
 from backend.accounts.selectors import consents_in_force
 from backend.accounts.services import guardians
+from backend.api.errors import Suspended
 from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Community, CoordType
+from backend.communities.selectors import is_suspended_at
 from backend.ids import new_id
 from volunteers.people import selectors
 from volunteers.reports import questions
@@ -50,9 +52,16 @@ def submit(
     """
     if reporter is not None:
         guardians.require_guardian(reporter, at=now)
-        volunteer = selectors.volunteers_in(community).filter(user=reporter).first()
+        volunteer = (
+            selectors.volunteers_in(community)
+            .annotate(is_suspended=is_suspended_at("community", "user"))
+            .filter(user=reporter)
+            .first()
+        )
         if volunteer is None:
             raise NotAVolunteerHere
+        if volunteer.is_suspended:
+            raise Suspended
         estate = estate or volunteer.estate
     known = category_of(community, category)
     answered = questions.checked(known.questions, {} if answers is None else answers)
