@@ -18,4 +18,4 @@ def made_at(made: uuid.UUID) -> datetime:
 
 def first_id_at(moment: datetime) -> uuid.UUID:
     """Return the least UUIDv7 of a row that is made at ``moment`` or later."""
-    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
+    return uuid.UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)

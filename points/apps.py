@@ -15,11 +15,13 @@ class PointsConfig(AppConfig):
 
     def ready(self) -> None:
         from backend.documents.services import register
-        from backend.registries import discover, heads
+        from backend.registries import discover, heads, merging
         from backend.sampling import subjects
         from points.awards.kinds import register as register_kind
         from points.awards.sampled import AWARDS
         from points.awards.services.adjustments import KINDS
+        from points.passing import selectors as passing
+        from points.passing.services import pass_on_everywhere
         from points.seals.selectors import last_head, places
 
         post_migrate.connect(_never_ignore_triggers, sender=self)
@@ -28,6 +30,7 @@ class PointsConfig(AppConfig):
         register("trial_balance", _trial_balance)
         heads.answered_by(last_head, places)
         subjects.register("award", AWARDS)
+        merging.register(finds=passing.conflicts, counts=passing.counted, moves=pass_on_everywhere)
         for kind in KINDS.values():
             register_kind(kind)
         discover("events")

@@ -14,6 +14,7 @@ from points.funds.models import Claim, Fund, Recovery, TopUp
 from points.kinds import RECEIVES, Unit
 from points.ledger import selectors
 from points.ledger.models import Account, Earned, Hold, Reversal
+from points.passing.models import Passing
 
 
 def _wallets_of(user: User) -> list[Account]:
@@ -158,6 +159,7 @@ held.table(
     emptied=["reason"],
 )
 held.acts(Adjustment, "proposed_by", "decided_by")
+held.left_out("it stands among the transfers", Passing, "giver", "receiver")
 held.titles(
     amount=_("Amount"),
     available=_("Available"),

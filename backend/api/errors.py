@@ -10,6 +10,16 @@ class SecondFactorRequired(Forbidden):
     title = _("This needs a log-in with a password and a code from your authenticator.")
 
 
+class Suspended(Forbidden):
+    """Refusal of what a suspended person may not do meanwhile.
+
+    ``ends_at`` is when the suspension ends by itself, or null if it is to be lifted.
+    """
+
+    code = "suspended"
+    title = _("You are suspended here; what you have stays yours.")
+
+
 class InvalidCursor(Invalid):
     code = "invalid_cursor"
     title = _("This page link is damaged; start again from the first page.")

@@ -152,7 +152,7 @@ class Operation:
 
     def communities(self, request: Request, address: Named, **named: Any) -> tuple[str, Any]:
         """Return SQL that lists the communities that the request can be about, and its value."""
-        theirs = _communities_of(address.row)
+        theirs = communities_of(address.row)
         if theirs or self.within is None:
             return "%s::uuid[]", theirs
         function, about = self.within(request, **named)
@@ -382,7 +382,7 @@ def _first(
         transaction.set_rollback(True)
     else:
         # Of an act in none of them, as of a refusal, any is as good: a repeat looks in all.
-        there = [one for one in _communities_of(done) if one in communities] or communities
+        there = [one for one in communities_of(done) if one in communities] or communities
         _keep(asked, there[0] if there else None, response.status_code, about, refusal)
     # Rendered before the commit: what can not be rendered is rolled back.
     finalized: Response = view.finalize_response(request, response, *view.args, **view.kwargs)
@@ -390,10 +390,10 @@ def _first(
     return finalized
 
 
-def _communities_of(about: Any) -> list[UUID]:
+def communities_of(about: Any) -> list[UUID]:
     """Return the community of a row, or that of a place, or those of several rows."""
     if isinstance(about, list):
-        return [one for row in about for one in _communities_of(row)]
+        return [one for row in about for one in communities_of(row)]
     place = getattr(about, "whose", {})
     one: UUID | None = place.get("community_id") or getattr(about, "community_id", None)
     return [] if one is None else [one]

@@ -10,7 +10,12 @@ from typing import Any
 
 from django.utils.translation import gettext, override, pgettext
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.plumbing import ComponentRegistry, build_choice_description_list
+from drf_spectacular.plumbing import (
+    ComponentRegistry,
+    build_choice_description_list,
+    list_hash,
+    load_enum_name_overrides,
+)
 
 SUFFIX = "Enum"
 LANGUAGES = {"zh": "zh-hans", "en": "en"}  # by the names that the labels have

@@ -34,12 +34,16 @@ class JSONParser(parsers.JSONParser):
         return read
 
 
-class PhotoFormParser(parsers.MultiPartParser):
+class FileFormParser(parsers.MultiPartParser):
     """Parser of ``multipart/form-data``, always UTF-8, whatever charset the request claims.
 
     Django does not count files against ``DATA_UPLOAD_MAX_MEMORY_SIZE``, and would write any file to
-    disk first. Raises RequestDataTooBig for more than a photo and its text.
+    disk first. Raises RequestDataTooBig for more than ``most_bytes`` of files and their text.
     """
+
+    @property
+    def most_bytes(self) -> int:
+        raise NotImplementedError
 
     def parse(
         self,
@@ -49,11 +53,19 @@ class PhotoFormParser(parsers.MultiPartParser):
     ) -> Any:
         context = {**(parser_context or {}), "encoding": "utf-8"}
         length = int(context["request"].META["CONTENT_LENGTH"])
-        if length > settings.PHOTO_MAX_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        if length > self.most_bytes + settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise RequestDataTooBig
         read = super().parse(stream, media_type, context)
         _refuse_unknown({**read.data, **read.files}, self.media_type, parser_context)
         return read
+
+
+class PhotoFormParser(FileFormParser):
+    """Parser of a form with photos, of together as many bytes as one may have."""
+
+    @property
+    def most_bytes(self) -> int:
+        return int(settings.PHOTO_MAX_BYTES)
 
 
 def _refuse_unknown(body: Any, media_type: str, context: Mapping[str, Any] | None) -> None:

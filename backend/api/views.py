@@ -8,8 +8,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+from django.db import connection
 from django.db.models import Model, QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.fields import empty
@@ -20,6 +22,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.models import User
 from backend.api.callers import signed_in
+from backend.api.errors import Suspended
 from backend.api.idempotency import (
     Answer,
     Finds,
@@ -28,6 +31,7 @@ from backend.api.idempotency import (
     Waiting,
     Within,
     answered_once,
+    communities_of,
     tell,
 )
 from backend.errors import Refusal
@@ -105,6 +109,23 @@ class OpenView(_Reading[Row]):
 
 
 # --- writing ----------------------------------------------------------------------------------
+def require_standing(user: User, about: object = None) -> None:
+    """Raise Suspended if ``user`` is suspended everywhere, or in the community of ``about``.
+
+    Costs no statement for anybody who is not suspended somewhere: the person's row says so.
+    """
+    if user.suspended_until is None or user.suspended_until <= timezone.now():
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT * FROM communities_suspended(%s, %s::uuid[])",
+            [user.pk, communities_of(about)],
+        )
+        is_suspended, ends_at = cursor.fetchone()
+    if is_suspended:
+        raise Suspended(ends_at=ends_at)
+
+
 def nothing(request: Request, found: object) -> None:
     """Render an answer without a body."""
 
@@ -125,6 +146,7 @@ def writes(
     keeps: bool = True,
     explains: Callable[[Refusal], Exception] | None = None,
     waiting: Waiting | None = None,
+    while_suspended: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Make a view's method of one that is called ``(user, found, **facts)`` and returns a row.
 
@@ -141,8 +163,9 @@ def writes(
     when it is run again, takes none unless ``needs_key``. A row of ``waiting``'s kind is something
     not done yet: 202. ``many``: rows are returned. ``edits``: ``found`` is changed, is rendered as
     ``GET`` does, and ``If-Match`` is honoured. ``explains`` adds to a service's refusals what a
-    screen shows. ``PATCH`` needs no field of ``body``. Raises what ``answered_once`` raises,
-    ValidationError for the body, Http404 if ``at`` does.
+    screen shows. ``PATCH`` needs no field of ``body``. A person who is suspended everywhere, or in
+    the community of ``found``, may do it only ``while_suspended``. Raises what ``answered_once``
+    raises, Suspended, ValidationError for the body, Http404 if ``at`` does.
     """
     address = at or shows or myself
     code = status or (204 if tells is nothing else 201 if creates else 200)
@@ -168,6 +191,8 @@ def writes(
     def decorate(handler: Callable[..., Any]) -> Callable[..., Response]:
         def answer(view: APIView, request: Request, found: Any) -> Answer:
             about: list[Any] = [signed_in(request)]
+            if not while_suspended:
+                require_standing(about[0], found)
             if at is not None:
                 about.append(found)
             facts: Any = {}
@@ -202,7 +227,8 @@ def writes(
 
         made: Any = method
         made.operation = operation if takes_key else None
-        made.parts = (at, creates, body)  # for backend/api/refusals.py
+        gate = None if while_suspended else require_standing
+        made.parts = (at, creates, body, gate)  # for backend/api/refusals.py
         return method
 
     return decorate

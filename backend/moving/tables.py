@@ -17,6 +17,7 @@ from backend.accounts.services.keys import ENCRYPTED
 from backend.communities import fence
 from backend.communities.models import Community
 from backend.documents.models import Document
+from backend.imports.models import Import
 
 PLACE, PERSON, MERCHANT = Community._meta.label, "accounts.User", "merchants.Merchant"
 WECHAT, SECOND_FACTOR = "socialaccount.SocialAccount", "mfa.Authenticator"
@@ -88,7 +89,7 @@ STAYS = {
 }
 
 # Names of stored files that are no FileField.
-_STORED = {Document._meta.label: ("stored_as",)}
+_STORED = {Document._meta.label: ("stored_as",), Import._meta.label: ("stored_as",)}
 
 
 def model_of(label: str) -> type[Any]:

@@ -56,14 +56,14 @@ def wordings(
     and with ``is_own`` only the community's own, or only the catalogue's.
     """
     listed = []
-    for language in [language] if language else dict(settings.LANGUAGES):
-        with translation.override(language):
+    for name in [language] if language else dict(settings.LANGUAGES):
+        with translation.override(name):
             own = own_texts([community.pk])
             listed += [
                 Wording(
                     community=community,
                     kind=kind,
-                    language=language,
+                    language=name,
                     default=default_text(kind),
                     own=own.get((community.pk, kind)),
                 )

@@ -15,7 +15,7 @@ from backend.operating import status
 from backend.outbox.api import OwedSerializer
 
 
-class WorkSerializer(serializers.Serializer[status.Work]):
+class PeriodicWorkSerializer(serializers.Serializer[status.Work]):
     """A work of the clock. ``is_late`` without ``late_since``: it has never run."""
 
     name = serializers.CharField(read_only=True)
@@ -63,7 +63,7 @@ class StatusSerializer(serializers.Serializer[Any]):
 
     failed_check = serializers.CharField(read_only=True)
     owed = OwedSerializer(many=True, read_only=True)
-    works = WorkSerializer(many=True, read_only=True)
+    works = PeriodicWorkSerializer(many=True, read_only=True)
     versions = VersionsSerializer(read_only=True)
     migrations_to_make = serializers.ListField(child=serializers.CharField(), read_only=True)
     replica = ReplicaSerializer(read_only=True, allow_null=True)

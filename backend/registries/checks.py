@@ -36,8 +36,7 @@ def made_at(column: str) -> str:
 
 def first_id_since(moment: datetime) -> UUID:
     """Return the least UUIDv7 id of a row that says it was made at ``moment`` or later."""
-    since = moment - LONGEST_TRANSACTION
-    return UUID(int=max(0, int(since.timestamp() * 1000)) << 80)
+    return first_id_at(moment - LONGEST_TRANSACTION)
 
 
 class Kind(TextChoices):
@@ -93,9 +92,7 @@ class Scope:
     @property
     def since_id(self) -> UUID:
         """The least UUIDv7 id of a row that was made since then."""
-        if self.since is None:
-            return UUID(int=0)
-        return first_id_at(self.since - LONGEST_TRANSACTION)
+        return UUID(int=0) if self.since is None else first_id_since(self.since)
 
     @property
     def values(self) -> dict[str, Any]:

@@ -369,12 +369,11 @@ class ClaimListView(ListView[Claim]):
 class CommunityClaimListView(ListView[Claim]):
     """List the claims on all funds of a community, newest first.
 
-    ``GET /api/v1/communities/{code}/claims``. ``?awaits_approval=true`` lists those that a second
-    person has to approve yet. For staff, managers and auditors.
+    ``GET /api/v1/communities/{code}/fund-claims``. Takes the filters of a fund's own list.
     """
 
-    serializer_class = ClaimSerializer
-    filterset_class = ClaimFilter
+    serializer_class = FundClaimSerializer
+    filterset_class = FundClaimFilter
     finds = shown.in_community(WATCHES_OVER, selectors.claims_in)
 
 
@@ -425,7 +424,7 @@ urlpatterns = [
     path(f"{FUND}/return", ReturnView.as_view()),
     path(f"{FUND}/entries", EntryListView.as_view()),
     path(f"{FUND}/entries/<uuid:fund_entry_id>", EntryView.as_view()),
-    path("communities/<str:code>/claims", CommunityClaimListView.as_view()),
+    path("communities/<str:code>/fund-claims", CommunityClaimListView.as_view()),
     path(f"{FUND}/claims", ClaimListView.as_view()),
     path(f"{FUND}/claims/<uuid:fund_claim_id>", ClaimView.as_view()),
     path(f"{FUND}/claims/<uuid:fund_claim_id>/approval", ApprovalView.as_view()),

@@ -9,7 +9,7 @@ register(
     Kind(
         name="claims_to_approve",
         title=_("Claims on funds to approve"),
-        address="communities/{community}/claims?awaits_approval=true",
+        address="communities/{community}/fund-claims?awaits_approval=true",
         rows=selectors.claims_to_approve,
         since="claimed_at",
     )

@@ -2,13 +2,16 @@
 
 from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
+from json import loads
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import (
     BigIntegerField,
     Case,
@@ -18,15 +21,16 @@ from django.db.models import (
     QuerySet,
     RowRange,
     Sum,
+    TextChoices,
     When,
     Window,
 )
-from django.db.models.functions import Coalesce, TruncDay, TruncMonth
+from django.db.models.functions import TruncDay, TruncMonth
 from django.db.models.functions.datetime import TruncBase
+from django.utils.translation import gettext_lazy as _
 
 from backend.communities.models import Community
-from backend.ids import first_id_at
-from backend.registries.checks import LONGEST_TRANSACTION
+from backend.registries.checks import first_id_since
 from backend.routing import reading
 from points.kinds import AccountKind, Unit
 from points.ledger.errors import AccountUnknown, TransferUnknown
@@ -50,6 +54,25 @@ def wallets_of(
         holder=f"person:{person_id}",
     )
     return {wallet.community_id: wallet for wallet in wallets}
+
+
+def holders_in(community: Community, people: Iterable[UUID]) -> set[UUID]:
+    """Return those of the people who have an account of their own there, of whatever kind."""
+    holders = {f"person:{person}": person for person in people}
+    accounts = Account.objects.filter(community=community, holder__in=list(holders))
+    return {holders[holder] for holder in accounts.values_list("holder", flat=True)}
+
+
+def available_to(community: Community, people: Iterable[UUID]) -> dict[UUID, int]:
+    """Return the points that each of the people may spend there now; nobody without a wallet."""
+    holders = {f"person:{person}": person for person in people}
+    wallets = Account.objects.filter(
+        community=community,
+        kind=AccountKind.WALLET,
+        unit=Unit.POINTS,
+        holder__in=list(holders),
+    )
+    return {holders[wallet.holder]: wallet.available for wallet in wallets}
 
 
 def balance(account: Account, *, at: datetime | None = None) -> int:
@@ -543,7 +566,7 @@ def _figures_of(
     moved = (
         Transfer.objects.filter(
             community=community,
-            pk__gte=first_id_at(first_moment - LONGEST_TRANSACTION),
+            pk__gte=first_id_since(first_moment),
             occurred_at__gte=first_moment,
             debit__unit=Unit.POINTS,
         )

@@ -18,7 +18,7 @@ from backend.communities.api.serializers import (
     FoundedPlaceSerializer,
     FoundPlaceSerializer,
     JoinCodeSerializer,
-    PlaceSerializer,
+    KeptPlaceSerializer,
     RenamePlaceSerializer,
 )
 from backend.communities.api.shown import kept_place, managed_community, managed_place
@@ -44,7 +44,7 @@ class PlaceListView(ListView[Community]):
     and communities.
     """
 
-    serializer_class = PlaceSerializer
+    serializer_class = KeptPlaceSerializer
     filterset_class = PlaceFilter
     finds = seen(selectors.places_kept_newest_first)
 
@@ -66,10 +66,10 @@ class PlaceListView(ListView[Community]):
 class PlaceView(OpenView[Community]):
     """Open a place that I keep: ``GET /api/v1/places/{code}``."""
 
-    serializer_class = PlaceSerializer
+    serializer_class = KeptPlaceSerializer
     finds = kept_place
 
-    @writes(PlaceSerializer, kept_place, body=RenamePlaceSerializer, edits=True)
+    @writes(KeptPlaceSerializer, kept_place, body=RenamePlaceSerializer, edits=True)
     def patch(self, user: User, place: Community, name: str | None = None) -> Community:
         """Rename a place, as those who might found it: ``PATCH /api/v1/places/{code}``."""
         return place if name is None else places.rename(place=place, name=name, by=user)

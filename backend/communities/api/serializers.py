@@ -4,6 +4,7 @@ from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -199,7 +200,7 @@ class ManagerSerializer(ReadSerializer[Membership]):
         fields = ("id", "since_at")
 
 
-class PlaceSerializer(ReadSerializer[Community]):
+class KeptPlaceSerializer(ReadSerializer[Community]):
     """A street, a community, or an estate or grid cell of one, and who manages it."""
 
     parent = CommunityInBriefSerializer(read_only=True, allow_null=True)
@@ -262,7 +263,10 @@ class RoleInvitationSerializer(ReadSerializer[RoleInvitation]):
 
 
 class NewRoleInvitationSerializer(RoleInvitationSerializer):
-    """An invitation with its code, to be told or sent; null once it is no longer good."""
+    """An invitation with its code, to be told or sent; null once it is no longer good.
+
+    ``link`` is the console's page by which it is accepted.
+    """
 
     code = serializers.CharField(read_only=True, allow_null=True)
     link = serializers.SerializerMethodField()
@@ -311,15 +315,15 @@ class NewMemberSerializer(ReadSerializer[Membership]):
         fields = ("id", "role")
 
 
-class FoundedPlaceSerializer(PlaceSerializer):
+class FoundedPlaceSerializer(KeptPlaceSerializer):
     """A new place, and the invitation of its first manager; null for an estate."""
 
     invitation = serializers.SerializerMethodField()
 
-    class Meta(PlaceSerializer.Meta):
+    class Meta(KeptPlaceSerializer.Meta):
         pass
 
     @extend_schema_field(NewRoleInvitationSerializer(allow_null=True))
     def get_invitation(self, place: Community) -> object:
         first = selectors.role_invitations_in(place).filter(role=Role.MANAGER).last()
-        return first and NewRoleInvitationSerializer(first).data
+        return first and NewRoleInvitationSerializer(first, context=self.context).data

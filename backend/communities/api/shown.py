@@ -64,5 +64,10 @@ def kept_place(request: Request, **names: Any) -> Community:
     return selectors.community_among(selectors.places_kept_by(signed_in(request)), names["code"])
 
 
+def wide_place(roles: tuple[Role, ...]) -> Callable[..., Community]:
+    """Find the street or community that the address names, for those who are ``roles``."""
+    return _among(selectors.wide_places_where, roles)
+
+
 managed_community = community(selectors.MANAGES)
 managed_place = place(selectors.MANAGES)

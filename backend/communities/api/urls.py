@@ -1,7 +1,7 @@
 from django.urls import path
 
 from backend.api.code_pictures import code_pictures
-from backend.communities.api import audit, invitations, places, roles, views
+from backend.communities.api import audit, invitations, places, roles, views, waiting
 
 INVITATION = "communities/<str:code>/role-invitations/<uuid:invitation_id>"
 

@@ -31,7 +31,7 @@ class MeView(OpenView[User]):
     def get_permissions(self) -> Sequence[Any]:
         return [IsAuthenticated()] if self.request.method == "GET" else super().get_permissions()
 
-    @writes(MeSerializer, body=ProfileSerializer, edits=True)
+    @writes(MeSerializer, body=ProfileSerializer, edits=True, while_suspended=True)
     def patch(self, user: User, **facts: Any) -> User:
         """Change my name and, once, my birthday: ``PATCH /api/v1/me``.
 

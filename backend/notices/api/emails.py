@@ -60,7 +60,7 @@ class MyEmailView(OpenView[Mailbox]):
         """
         return mailboxes.give(user=user, address=email)
 
-    @writes(nothing)
+    @writes(nothing, while_suspended=True)
     def delete(self, user: User) -> None:
         """Remove my e-mail address: ``DELETE /api/v1/me/email``. Idempotent."""
         mailboxes.remove(user=user)

@@ -100,7 +100,7 @@ class UnreadView(OpenView[User]):
 class ReadAllView(APIView):
     """Mark all my notices as read: ``POST /api/v1/me/notices/read-all``. Idempotent."""
 
-    @writes(UnreadSerializer)
+    @writes(UnreadSerializer, while_suspended=True)
     def post(self, user: User) -> None:
         notices.mark_all_read(recipient=user)
 
@@ -115,7 +115,7 @@ class NoticeView(OpenView[Notice]):
 class NoticeReadView(APIView):
     """Mark a notice as read: ``POST /api/v1/me/notices/{notice_id}/read``."""
 
-    @writes(NoticeSerializer, my_notice)
+    @writes(NoticeSerializer, my_notice, while_suspended=True)
     def post(self, user: User, notice: Notice) -> Notice:
         return notices.mark_read(notice=notice)
 

@@ -92,7 +92,12 @@ class NoticeSettingsView(OpenView[NoticeSettings]):
     serializer_class = NoticeSettingsSerializer
     finds = my_settings
 
-    @writes(NoticeSettingsSerializer, body=ChangeNoticeSettingsSerializer, shows=my_settings)
+    @writes(
+        NoticeSettingsSerializer,
+        body=ChangeNoticeSettingsSerializer,
+        shows=my_settings,
+        while_suspended=True,
+    )
     def patch(self, user: User, **changes: Any) -> NoticeSettings:
         """Change my wishes about messages: ``PATCH /api/v1/me/notice-settings``.
 

@@ -21,7 +21,7 @@ class AwardInBriefSerializer(ReadSerializer[Award]):
         fields = ("source", "local_day", "unit", "amount", "awarded_at")
 
 
-class PlaceSerializer(serializers.Serializer[Any]):
+class RulePlaceSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(read_only=True)
     name = serializers.CharField(read_only=True)
 
@@ -32,7 +32,7 @@ class AppliedVersionSerializer(ReadSerializer[RuleVersion]):
     subject = serializers.ChoiceField(choices=Rule.Subject.choices, read_only=True)
     category = serializers.CharField(read_only=True)
     parameters = serializers.DictField(read_only=True)
-    place = PlaceSerializer(read_only=True)
+    place = RulePlaceSerializer(read_only=True)
 
     class Meta:
         model = RuleVersion

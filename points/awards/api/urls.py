@@ -1,7 +1,7 @@
 from django.urls import path
 
-from backend.api.files import CSVRenderer, XLSXRenderer
-from points.awards.api import books, figures, wallets
+from backend.api.files import SHEETS, CSVRenderer, XLSXRenderer, in_each_format
+from points.awards.api import books, figures, trial_balance, wallets
 
 CSV = {"renderer_classes": [CSVRenderer]}
 XLSX = {"renderer_classes": [XLSXRenderer]}
@@ -22,7 +22,11 @@ urlpatterns = [
     path(f"{ACCOUNT}/transfers", books.AccountStatementView.as_view()),
     path(f"{ACCOUNT}/transfers.csv", books.AccountStatementExportView.as_view(**CSV)),
     path(f"{ACCOUNT}/transfers.xlsx", books.AccountStatementExportView.as_view(**XLSX)),
-    path("communities/<str:code>/trial-balance", books.TrialBalanceView.as_view()),
+    path(TRIAL_BALANCE, trial_balance.TrialBalanceView.as_view()),
+    *in_each_format(TRIAL_BALANCE, trial_balance.TrialBalanceFileView, SHEETS),
+    path(f"{TRIAL_BALANCE}/accounts", trial_balance.TrialBalanceAccountListView.as_view()),
+    *in_each_format(f"{TRIAL_BALANCE}/accounts", trial_balance.TrialBalanceAccountFileView, SHEETS),
+    path(f"{TRIAL_BALANCE}/transfers", trial_balance.TrialBalanceTransferListView.as_view()),
     path("communities/<str:code>/point-figures", figures.PointFiguresView.as_view()),
     path("communities/<str:code>/transfers", books.TransferListView.as_view()),
     path("communities/<str:code>/transfers.csv", books.TransferExportView.as_view(**CSV)),
