@@ -98,7 +98,7 @@ add(
                     "payment_reference",
                 ),
             ),
-            Section(_("Services received from volunteers"), ("services",)),
+            Section(_("Services received from volunteers"), ("services",), if_told=True),
         ),
         actions=(
             Action(
@@ -137,7 +137,7 @@ add(
         related=(
             Related("statements/{id}/questions"),
             Related("statements/{id}/redemptions"),
-            Related("statements/{id}/refunds"),
+            Related("statements/{id}/refunds", if_any=True),
             Related("statements/{id}/payouts"),
         ),
     ),
@@ -387,7 +387,9 @@ add(
                 _("Who waits"),
                 ("waiting_count", "waiting_amount", "unclaimed_count", "unclaimed_amount"),
             ),
-            Section(_("End"), ("ending", "ended_at", "ended_amount", "carried_into_id")),
+            Section(
+                _("End"), ("ending", "ended_at", "ended_amount", "carried_into_id"), if_told=True
+            ),
         ),
         actions=(
             Action(
@@ -482,7 +484,7 @@ add(
                 ("closed_at", "claimed_at", "reserved_at", "frozen_at", "resolved_at"),
             ),
             Section(_("Who did it"), ("asked_by", "approved_by", "approved_at")),
-            Section(_("Taken back"), ("taken_back_by", "taken_back_at", "owed")),
+            Section(_("Taken back"), ("taken_back_by", "taken_back_at", "owed"), if_told=True),
         ),
         actions=(
             Action(
@@ -573,7 +575,7 @@ add(
                 _("Latest payout by WeChat"),
                 ("payout.status", "payout.reason", "payout.ordered_at", "payout.finished_at"),
             ),
-            Section(_("Payments by hand"), ("hand_payments",)),
+            Section(_("Payments by hand"), ("hand_payments",), if_told=True),
         ),
         actions=(
             Action(

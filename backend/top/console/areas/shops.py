@@ -162,8 +162,8 @@ add(
         ),
         related=(
             Related("partnerships/{id}/terms"),
-            Related("communities/{community[code]}/offers", query={"partnership": "{id}"}),
-            Related("communities/{community[code]}/statements", query={"partnership": "{id}"}),
+            Related("communities/{community[code]}/offers?partnership={id}"),
+            Related("communities/{community[code]}/statements?partnership={id}"),
             Related("partnerships/{id}/needs"),
             Related("partnerships/{id}/resources"),
             Related("partnerships/{id}/invitations"),
