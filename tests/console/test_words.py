@@ -48,7 +48,7 @@ def shown_by(page: Page) -> Iterator[str]:
     declared = declared_by(view_at(page.route), "GET")
     shape = page.shape() if page.shape else declared.answer if declared else None
     paths = [*page.columns, *(path for section in page.sections for path in section.fields)]
-    if not paths:
+    if not paths and not page.template:  # a template of its own says which
         while isinstance(shape, serializers.ListSerializer):
             shape = shape.child
         paths = list(getattr(shape, "fields", ()))

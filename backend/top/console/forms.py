@@ -39,10 +39,10 @@ class SeveralFiles(forms.FileInput):
 class BodyForm(forms.Form):
     """Form of the fields that ``reader``, a serializer, reads.
 
-    ``asked`` are those that are shown (None: all), ``initial`` the values by field, as the API
-    tells them, and ``options`` the choices of fields that name other things. ``clock`` is the zone
-    in which moments are typed. With ``partial`` only what was changed is sent. Fen are typed in
-    yuan, as are amounts if ``unit`` is fen, and ten-thousandths in per cent.
+    ``asked`` are those that are shown, in this order (None: all), ``initial`` the values by field,
+    as the API tells them, and ``options`` the choices of fields that name other things. ``clock``
+    is the zone in which moments are typed. With ``partial`` only what was changed is sent. Fen are
+    typed in yuan, as are amounts if ``unit`` is fen, and ten-thousandths in per cent.
     """
 
     def __init__(

@@ -18,6 +18,7 @@ from backend.top.console.pages import Group, Page, of_place
 
 PLACE = "console_place"  # in the session: the code of the place that was last looked at
 CODE = re.compile("<(?:slug|str):code>")
+FIRST_RUN = "first-run"
 SEEN_SECONDS = 60  # for so long what somebody may see is not asked anew; each page asks for itself
 
 
@@ -52,10 +53,15 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
     if not request.user.is_authenticated:
         return []
     place = place_of(request)
-    pages = [page for page in of_place() if place or not CODE.search(page.route)]
+    # Who works nowhere, such as an operator, has lists of nothing elsewhere.
+    pages = [
+        one
+        for one in of_place()
+        if place or (one.group == Group.SETTINGS and not CODE.search(one.route))
+    ]
     code = place.code if place else ""
     may = _readable(request, pages, code)
-    drawn = [
+    drawn: list[dict[str, Any]] = [
         {
             "title": group.label,
             "collapsible": group != Group.HOME,
@@ -72,7 +78,16 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
         }
         for group in Group
     ]
+    if FIRST_RUN in may:
+        drawn[-1]["items"].insert(0, first_run_item(request))
     return [group for group in drawn if group["items"]]
+
+
+def first_run_item(request: HttpRequest) -> dict[str, Any]:
+    """Return the item of the first steps, for those whom they concern."""
+    link = reverse("admin:first_run")
+    active = request.path == link
+    return {"title": _("First steps"), "icon": "checklist", "link": link, "active": active}
 
 
 def _readable(request: HttpRequest, pages: list[Page], code: str) -> set[str]:

@@ -25,6 +25,7 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is un
     def get_urls(self) -> list[URLPattern]:
         from backend.top.console import home, views
         from backend.top.console.account.views import LogOutView
+        from backend.top.console.first import arriving, first_run, rules
 
         return [
             path("", self.page(home.home), name="index"),

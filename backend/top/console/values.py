@@ -29,10 +29,13 @@ IN_UNIT = frozenset(
     {
         "amount",
         "approval_above",
+        "available",
+        "balance",
         "budget",
         "credits",
         "debits",
         "ended_amount",
+        "held",
         "left",
         "occurred_balance",
         "occurred_credits",
@@ -41,6 +44,7 @@ IN_UNIT = frozenset(
         "owed",
         "reserved",
         "set_off",
+        "shortfall",
         "spent",
         "unclaimed_amount",
         "waiting_amount",
@@ -54,6 +58,12 @@ COLOURS = {  # of a badge, by the value of an enum; others are grey
 }
 # What stands for a row.
 MARKS = ("name", "title", "subject", "word", "number", "code", "text")
+
+
+def clock_of(code: str) -> ZoneInfo:
+    """Return the zone in which the days of the place ``code`` begin."""
+    place = Community.objects.filter(code=code).first()
+    return place.clock if place else ZoneInfo(settings.TIME_ZONE_OF_PLACES)
 
 
 def value_at(data: Any, path: str) -> Any:

@@ -15,21 +15,20 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import ResolverMatch, resolve
-from django.utils.html import format_html
+from django.utils.html import format_html, strip_tags
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from rest_framework.response import Response
 
 from backend.api.known import declared_by
-from backend.communities.models import Community
 from backend.ids import new_id
 from backend.top.console import filters, navigation, words
 from backend.top.console.calls import API, Caller, Told, filled_in, told_by
 from backend.top.console.forms import BodyForm
 from backend.top.console.pages import CHOICES, Action, Choices, Page, Related, Section, all_pages
 from backend.top.console.site import site
-from backend.top.console.values import Reader, link_to, unit_of, value_at
+from backend.top.console.values import Reader, clock_of, link_to, unit_of, value_at
 
 MOST_CHOICES = 100
 FORM = "multipart/form-data"
@@ -171,10 +170,7 @@ class Drawn:
                 "id": row.get("id", ""),
                 "link": link,
                 "data": row,
-                "cells": [
-                    (_label(page, path), self.reader.cell(row, path, self.shape))
-                    for path in columns
-                ],
+                "cells": [(_label(page, path), self.marked(page, row, path)) for path in columns],
             }
 
     def marked(self, page: Page, row: Mapping[str, Any], path: str) -> SafeString:
@@ -213,11 +209,21 @@ class Drawn:
             if link and self.caller.may("get", link.removeprefix(settings.CONSOLE_PATH)):
                 yield link, title
 
+    def facts_of(
+        self, page: Page, section: Section, data: Mapping[str, Any]
+    ) -> list[tuple[str, str, SafeString]]:
+        """Draw the fields of a section: the path, the label and the value of each."""
+        return [
+            (path, _label(page, path), self.reader.cell(data, path, self.shape))
+            for path in section.fields
+            if not section.if_told or value_at(data, path) not in UNTOLD
+        ]
+
     def related(self, related: Related, data: Mapping[str, Any]) -> dict[str, Any] | None:
         """Draw the beginning of a list that belongs to this thing; None if it may not be read."""
         try:
-            address = filled_in(related.address, self.names, data)
-            query = {n: filled_in(one, self.names, data) for n, one in related.query.items()}
+            whole = filled_in(related.address, self.names, data)
+            address, _mark, query = whole.partition("?")
             inner = Drawn(self.request, address)
             inner.seen_on = self.address
         except (LookupError, Http404):
@@ -238,7 +244,7 @@ class Drawn:
             return None
         return {
             "title": related.title or page.title,
-            "link": f"{settings.CONSOLE_PATH}{address}{'?' if query else ''}{urlencode(query)}",
+            "link": f"{settings.CONSOLE_PATH}{whole}",
             "headers": [_label(page, one) for one in page.columns],
             "rows": list(inner.rows(page, results)),
             "more": bool(isinstance(told.data, Mapping) and told.data.get("next")),
@@ -369,7 +375,8 @@ class Drawn:
     def reads(self, method: str) -> Any:
         """Return what reads the body of an operation here; None if it takes none."""
         declared = declared_by(self.match.func, method.upper())
-        return next(iter(declared.bodies.values()), None) if declared else None
+        bodies = declared.bodies if declared else {}
+        return bodies.get(FORM) or next(iter(bodies.values()), None)  # a form may carry files
 
     def _options(self, choices: Any, about: Mapping[str, Any]) -> list[tuple[str, str]]:
         address = filled_in(choices.address, self.names, about, {"code": self.place_code})
@@ -413,7 +420,7 @@ class Drawn:
                 Page(route="", title=action.title),
                 {**self.opened_answer(told, action.told), "is_once": True},
             )
-        if told.status == 202:
+        if told.status == 202 and not action.opens:
             messages.info(self.request, _("Asked for. A second person has to confirm it."))
             return HttpResponseRedirect(self._back(on))
         messages.success(self.request, _("Done: {action}.").format(action=action.title))
@@ -422,18 +429,13 @@ class Drawn:
         opens = action.opens or (
             page.opens if page and self.address == on.address and not self._came_from else ""
         )
-        link = _link(opens, made, self.names) if opens else ""
+        link = _link(opens, made, self.names, on.names) if opens else ""
         return HttpResponseRedirect(link or self._back(on))
 
     def opened_answer(self, told: Told, fields: tuple[str, ...] = ()) -> dict[str, Any]:
         data = told.data if isinstance(told.data, Mapping) else {"results": told.data}
         sections = (Section("", fields),) if fields else ()
         return {**self.opened(Page(route="", title="", sections=sections), data), "actions": []}
-
-    @property
-    def _came_from(self) -> str:
-        """The page on which the form of a list below it was asked for; ``""`` if there is none."""
-        return self.request.GET.get("back", "")
 
     @property
     def _came_from(self) -> str:

@@ -1,0 +1,1 @@
+"""The first run: becoming an operator, accepting an invitation, and what an office begins with."""
