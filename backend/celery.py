@@ -49,6 +49,7 @@ _TABLE = [
     Work("points.seals.tasks.sweep_unsealed", every(minutes=5)),
     # It is midnight somewhere; where nothing is due, nothing happens.
     Work("points.expiry.tasks.sweep_expiry", every(minutes=60)),
+    Work("points.passing.tasks.sweep_merged", every(minutes=60)),
     # At night, by the clock of whoever runs Linli; each community's day is its own.
     Work("backend.events.tasks.sweep_series", daily(1, 20)),
     Work("merchants.settlement.tasks.sweep_unsettled", daily(2, 10)),
@@ -73,6 +74,7 @@ _TABLE = [
     Work("volunteers.reports.tasks.forget_old_mediations", daily(3, 15), queue=BULK),
     Work("backend.privacy.tasks.remove_expired_exports", daily(3, 25), queue=BULK),
     Work("backend.documents.tasks.remove_expired_documents", daily(3, 30), queue=BULK),
+    Work("backend.imports.tasks.remove_old_files", daily(3, 50), queue=BULK),
     Work("backend.api.tasks.forget_old_idempotency_keys", daily(3, 40), queue=BULK),
     Work("backend.webhooks.tasks.forget_old_webhooks", daily(3, 55), queue=BULK),
 ]

@@ -103,6 +103,9 @@ def run(home: Path, first_port: int) -> None:
             if demo.process.returncode != 0:
                 raise StartError("`manage.py load_demo` failed; what it said is above.")
             introduce(home, **told)
+            link = manage("setup_link", environment, "--first", f"--console={told['url']}/console")
+            parts.append(link)
+            watch(everything, until=link)
             watch(everything)
         finally:
             say("Stopping")

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import IO
+from typing import IO, Any
 
+LONGEST_PAGE_NAME = 31  # Excel's limit
 EXACT_DIGITS = 15  # of a spreadsheet's numbers; what has more is written as text
 # What a spreadsheet takes for a formula, or for the end of the cell before.
 FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
@@ -62,8 +63,8 @@ def _as_text(cell: Cell) -> str | int:
     return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 
 
-def write_xlsx(sheet: Sheet, file: IO[bytes]) -> None:
-    """Write XLSX with one row at a time in memory."""
+def write_xlsx(sheet: Sheet, file: IO[bytes], *others: Sheet) -> None:
+    """Write XLSX with one row at a time in memory; each of ``others`` is a further page."""
     from xlsxwriter import Workbook
 
     with Workbook(file, {"constant_memory": True, "remove_timezone": True}) as book:
@@ -72,17 +73,22 @@ def write_xlsx(sheet: Sheet, file: IO[bytes]) -> None:
             datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
             Decimal: book.add_format({"num_format": "0.00"}),
         }
-        page = book.add_worksheet()
-        titles = len(sheet.head) + 1 if sheet.head else 0  # the line with the columns' titles
-        page.freeze_panes(titles + 1, 0)
-        page.set_column(0, len(sheet.header) - 1, 20)
-        for number, row in enumerate(sheet.lines):
-            for column, cell in enumerate(row):
-                if isinstance(cell, datetime):
-                    page.write_datetime(number, column, cell, formats[datetime])
-                elif isinstance(cell, str):
-                    page.write_string(number, column, cell, bold if number == titles else None)
-                elif len(Decimal(cell).as_tuple().digits) <= EXACT_DIGITS:
-                    page.write_number(number, column, cell, formats.get(type(cell)))
-                else:
-                    page.write_string(number, column, str(cell))
+        for one in (sheet, *others):
+            page = book.add_worksheet(one.name[:LONGEST_PAGE_NAME] if others else None)
+            _fill(page, one, formats, bold)
+
+
+def _fill(page: Any, sheet: Sheet, formats: dict[type, Any], bold: Any) -> None:
+    titles = len(sheet.head) + 1 if sheet.head else 0  # the line with the columns' titles
+    page.freeze_panes(titles + 1, 0)
+    page.set_column(0, len(sheet.header) - 1, 20)
+    for number, row in enumerate(sheet.lines):
+        for column, cell in enumerate(row):
+            if isinstance(cell, datetime):
+                page.write_datetime(number, column, cell, formats[datetime])
+            elif isinstance(cell, str):
+                page.write_string(number, column, cell, bold if number == titles else None)
+            elif len(Decimal(cell).as_tuple().digits) <= EXACT_DIGITS:
+                page.write_number(number, column, cell, formats.get(type(cell)))
+            else:
+                page.write_string(number, column, str(cell))

@@ -148,7 +148,7 @@ class Replay:
             self._list_who_offers()
         self._take(OffersSheet(self.community), "offers.csv")
         self._attempts = self._read(RedemptionsSheet(self.community), "redemptions.csv")
-        self._reports = ReportsSheet(self.community, self.verifier)
+        self._reports = ReportsSheet(self.community, handler=self.verifier)
         self._reported = self._read(self._reports, "reports.csv")
         self._open_fund()
         play = {
@@ -475,8 +475,7 @@ class Replay:
 
     def _take(self, sheet: Sheet, name: str) -> None:
         if rows := self._read(sheet, name):
-            _created, _unchanged, errors = sheet.take(rows)
-            self._stop_at(name, errors)
+            self._stop_at(name, sheet.take(rows).errors)
 
     def _stop_at(self, name: str, errors: list[RowError]) -> None:
         for error in errors:
@@ -537,7 +536,7 @@ class RedemptionsSheet(Sheet):
             ),
         )
 
-    def take(self, rows: list[Row]) -> tuple[int, int, list[RowError]]:
+    def take(self, rows: list[Row]) -> BatchOutcome:
         raise NotImplementedError("Attempts are played one by one.")
 
 
