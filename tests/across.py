@@ -66,7 +66,7 @@ ACROSS = {
     "merchants/privacy.py:_discard_files_that_name": ERASURE,
     "volunteers/reports/services/screening.py:hear": "WeChat names a photo by an id of its own.",
     "volunteers/privacy.py:_finish": ERASURE,
-    "volunteers/privacy.py:_take_requests_back": ERASURE,
+    "volunteers/people/services/joining.py:take_all_back": ERASURE,
     "volunteers/privacy.py:remove_photos": ERASURE,
 }
 

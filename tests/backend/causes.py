@@ -15,6 +15,8 @@ from backend.documents.models import Document
 from backend.outbox import services as outbox
 from backend.payouts.models import Payout
 from backend.payouts.tasks import sweep_differences
+from backend.people.models import Loss
+from backend.people.services import authenticators, log_ins, merges, suspensions
 from backend.verification.services import asking
 from merchants.redemption.services import vouchers
 from merchants.settlement.services import payouts, statements
@@ -168,3 +170,53 @@ def recovery_codes_renewed(zhao, django_capture_on_commit_callbacks):
         answer = _logged_in(zhao).post(f"{LOG_IN}/account/authenticators/recovery-codes")
     assert answer.status_code == 200
     return zhao
+
+
+# --- records of people ------------------------------------------------------------------------
+WHY = {"seen_by": "known", "reason": "手机丢了"}
+
+
+def suspended(lake, wang):
+    suspensions.suspend(place=lake, user=wang, by=None, reason="争吵")
+    return wang
+
+
+def suspended_until(lake, wang):
+    ends_at = timezone.now() + timedelta(days=7)
+    suspensions.suspend(place=lake, user=wang, by=None, reason="争吵", ends_at=ends_at)
+    return wang
+
+
+def suspension_lifted(lake, wang):
+    one = suspensions.suspend(place=lake, user=wang, by=None, reason="争吵")
+    suspensions.lift(suspension=one, by=None)
+    return wang
+
+
+def log_in_change_proposed(lake, wang, zhao):
+    log_ins.propose(place=lake, user=wang, by=zhao, ends_wechat=True, **WHY)
+    return wang
+
+
+def log_in_changed(lake, wang, zhao, person):
+    change = log_ins.propose(place=lake, user=wang, by=zhao, ends_wechat=True, **WHY)
+    log_ins.confirm(change=change, by=_second(lake, person))
+    return wang
+
+
+def records_merged(lake, wang, li, zhao, person):
+    merge = merges.propose(place=lake, merged=li, kept=wang, by=zhao, **WHY)
+    merges.confirm(merge=merge, by=_second(lake, person))
+    return wang
+
+
+def authenticator_reset(zhao):
+    mfa.hand_out(user=zhao, secret=TOTP_SECRET)
+    authenticators.reset(user=zhao, place=None, by=None, loss=Loss.LOST)
+    return zhao
+
+
+def _second(lake, person):
+    sun = person("sun", "孙社工")
+    roles.give(user=sun, community=lake, role=Role.STAFF)
+    return sun

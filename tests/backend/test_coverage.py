@@ -22,8 +22,13 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 # Tables from which no balance, statement, hours or verdict follows.
 FREE_TABLES = {
     "api_idempotencykey": "What a request was answered; what it did stands where it did it.",
+    "communities_suspension": "It tells when somebody took no part; the trail has it as well.",
     "communities_membership": "The trail tells who had which role when something was decided.",
     "documents_document": "A file is made anew from the rows that it shows.",
+    "imports_import": "It tells what a list came to; what its rows wrote is covered.",
+    "imports_importedrow": "It tells which rows a list wrote; those are covered.",
+    "imports_importfault": "It tells what is wrong with a list, for a week.",
+    "imports_importmapping": "It tells what a community's lists call their columns.",
     "events_occurrence": "It tells when; hours are earned at a shift.",
     "events_series": "It tells when and where something recurs.",
     "events_venue": "It tells where, and when it is open.",
@@ -40,6 +45,8 @@ FREE_TABLES = {
     "notices_message": "It tells that a notice is sent, and decides nothing.",
     "notices_notice": "It tells what happened, and decides nothing.",
     "notices_noticetext": "Words for people to read.",
+    "people_loginchange": "The trail tells who changed whose log-in.",
+    "people_merge": "The trail tells who merged which records.",
     "payouts_payoutcallback": "It is kept to know a message of WeChat that comes again.",
     "points_unsealed": "A mark; a row without one is found as neither sealed nor waiting.",
     "volunteers_bulletin": "Figures and words for people to read; they follow from other tables.",
@@ -155,6 +162,7 @@ FREE: dict[str, dict[str, str]] = {
         "key": "It keeps a task from ordering twice; what was paid twice is found.",
         "ordered_at": MOMENT,
     },
+    "points_passing": {"merge_id": "It opens the merge; whose the points are is covered."},
     "points_account": {"opened_at": MOMENT},
     "points_adjustment": {"reason": WORDS, "proposed_at": MOMENT},
     "points_award": {

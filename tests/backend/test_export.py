@@ -834,6 +834,9 @@ def expected_of(wang, story):
             act(acted("report.close", report), False),
             act(acted("export.ask", export), True),
         ],
+        "suspensions": [],
+        "log_in_changes": [],
+        "merges": [],
         "exports": [
             {
                 "id": str(export.pk),

@@ -19,6 +19,7 @@ from backend.audit.models import AuditEntry
 from backend.documents import services as documents
 from backend.documents.models import Document
 from backend.ids import new_id
+from backend.imports.models import Import
 from backend.notices.models import Channel, Mailbox, Message, Notice
 from backend.outbox import kinds, selectors, tasks
 from backend.outbox import services as outbox
@@ -104,6 +105,20 @@ def a_verification(community, person) -> Verification:
     )
 
 
+def an_import(community, person) -> Import:
+    """Of a file that is not there any more, so that its check ends at once."""
+    return Import(
+        community=community,
+        kind="volunteers",
+        status=Import.Status.CHECKING,
+        file_name="list.csv",
+        size_bytes=1,
+        headings=[],
+        language="en",
+        uploaded_by=person,
+    )
+
+
 def a_screening(community, person) -> Screening:
     report = Report.objects.create(
         community=community,
@@ -137,6 +152,7 @@ OWED = {
     "payout": a_payout,
     "verification": a_verification,
     "screening": a_screening,
+    "import": an_import,
     "email_code": a_mailbox,
 }
 

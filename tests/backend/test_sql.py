@@ -26,6 +26,7 @@ OF_NO_COMMUNITY = {
     "accounts_attempts_wait": "guesses are counted of a person, wherever they guess",
     "accounts_give_back_attempt": "guesses are counted of a person, wherever they guess",
     "communities_known_to": "it finds out in which communities a person is known",
+    "communities_suspended": "it is asked whether a person is suspended in any of them",
     "communities_refuse_moved": "it is a trigger's: the row says whose it is",
     "merchants_communities": "it finds out in which communities a merchant is a partner",
     "merchants_scan": "a code may be of any community that the merchant is a partner of",

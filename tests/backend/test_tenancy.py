@@ -17,7 +17,7 @@ TENANT_MODELS = [
 ]
 
 # Who belongs where is asked before any community is known, and every node is to have a copy of it.
-ASKED_FIRST = {"membership_of_person"}
+ASKED_FIRST = {"membership_of_person", "suspension_of_person"}
 
 # From the catalogue, not from the models: Django makes indexes that no model names, and unique
 # and exclusion constraints are indexes too.
@@ -37,9 +37,11 @@ def test_there_are_tenants_tables_in_every_app_that_has_a_business():
         "audit",
         "communities",
         "documents",
+        "imports",
         "notices",
         "webhooks",
         "payouts",
+        "people",
         "sampling",
         "events",
         "verification",

@@ -20,7 +20,7 @@ from django.test.client import BOUNDARY, encode_multipart
 from django.utils import timezone
 from PIL import Image
 
-from backend.accounts import ages
+from backend.accounts import ages, mfa
 from backend.accounts.models import Consent, User
 from backend.accounts.services import consents, guardians, operators, profile
 from backend.audit.models import AuditEntry
@@ -32,10 +32,14 @@ from backend.documents.models import Document
 from backend.events.models import Series
 from backend.events.recurrence import Recurrence
 from backend.events.services import series, venues
+from backend.imports.models import Import
+from backend.imports.services import steps as imports
 from backend.notices import mailboxes
 from backend.notices.models import Notice
 from backend.outbox import services as outbox
 from backend.payouts.models import Payout
+from backend.people.models import Merge
+from backend.people.services import log_ins, merges, suspensions
 from backend.privacy.services import exports
 from backend.sampling import services as sampling
 from backend.sampling.selectors import items_of
@@ -196,13 +200,15 @@ CONDITIONS = {
 
 
 class Form(dict):
-    """A body that is sent as ``multipart/form-data``: files, or lists of them, by name."""
+    """A body that is sent as ``multipart/form-data``: files, or lists of them, and words."""
 
     def encoded(self, boundary: str = BOUNDARY) -> bytes:
         sent = {
             name: [SimpleUploadedFile("photo.png", one) for one in files]
             if isinstance(files, list)
             else SimpleUploadedFile("photo.png", files)
+            if isinstance(files, bytes)
+            else files
             for name, files in self.items()
         }
         return encode_multipart(boundary, sent)
@@ -264,9 +270,6 @@ def build(lake, hill, person, served, grant_points, logged_in) -> Town:
     cast["elsewhere"] = person("elsewhere")
     everything(cast["elsewhere"], hill, cast["other_owner"])
     estate = places.estate_named(community=lake, name="一区")
-    cast["operator"] = person("operator")
-    cast["operator"].is_superuser = True
-    cast["operator"].save(update_fields=["is_superuser"])
     cast["estate_staff"] = person("estate_staff")
     roles.give(user=cast["estate_staff"], community=estate, role=Role.STAFF)
     rows["estate"] = in_estate(estate, lake, cast["volunteer"], person("resident"), person("asker"))
@@ -422,6 +425,22 @@ def in_estate(
     }
 
 
+def records_of(community: Community) -> list[User]:
+    """One of the staff with an authenticator, two records of one person, and somebody else."""
+    found = []
+    for number, name in enumerate(("registrar", "twin", "other", "away")):
+        user = User(username=f"{community.code}-{name}", name="柳生" if number in (1, 2) else name)
+        user.phone = f"198{len(found)}{sum(map(ord, community.code)):07}"
+        user.set_unusable_password()
+        user.save()
+        if number:
+            people.enrol(user=user, community=community, kind=Volunteer.Kind.RESIDENT)
+        found.append(user)
+    roles.give(user=found[0], community=community, role=Role.STAFF)
+    mfa.hand_out(user=found[0], secret="JBSWY3DPEHPK3PXP")
+    return found
+
+
 def quarrel_of(reporter: User, community: Community, handler: User, **facts: Any) -> Mediation:
     """The mediation of a dispute, in which the parties have met."""
     report = submitting.submit(
@@ -444,6 +463,22 @@ def every_day(place: Community, by: User) -> Series:
         from_time=time(9),
         until_time=time(17),
     )
+
+
+def a_list(community: Community, by: User, *, done: bool) -> Import:
+    """Return a list that was uploaded and checked, or also run."""
+    text = "姓名,手机号,身份\n名单,19700000001,居民\n无,1,居民\n"
+    file = SimpleUploadedFile("list.csv", text.encode())
+    listed = imports.upload(community=community, kind="volunteers", file=file, by=by)
+    told = [("name", "姓名"), ("phone", "手机号"), ("kind", "身份")]
+    imports.map_columns(one=listed, told=told)
+    outbox.attempt("import", community_id=community.pk, pk=listed.pk)
+    if done:
+        listed.refresh_from_db()
+        imports.run(one=listed, skips_bad=True, by=by)
+        outbox.attempt("import", community_id=community.pk, pk=listed.pk)
+    listed.refresh_from_db()
+    return listed
 
 
 def photo_of_a_walk() -> SimpleUploadedFile:
@@ -942,6 +977,7 @@ def business(
         "purpose": ["location"],
         "kind": ["notice"],
         "dead_letter_id": [dead_letter],
+        "list_kind": ["volunteers"],
         "team_id": its_teams,
         "team_member_id": in_teams,
         "activity_id": [patrol, cutting],
@@ -1024,6 +1060,23 @@ def business(
         "item_id": items_of(samples[0])[:1],
     }
     bodies: Bodies = {
+        "POST /api/v1/communities/{code}/people/{user_id}/suspensions": {
+            "reason": "争吵",
+            "ends_at": "2100-05-01T08:00:00+08:00",
+            "is_everywhere": True,
+        },
+        "POST /api/v1/communities/{code}/people/{user_id}/log-in-changes": {
+            "phone": f"1983000{len(community.code):04}",
+            "ends_wechat": True,
+            "seen_by": "id_card",
+            "reason": "手机丢了",
+        },
+        "POST /api/v1/communities/{code}/people/{user_id}/merges": {
+            "kept_id": str(other.pk),
+            "seen_by": "id_card",
+            "reason": "同一人",
+        },
+        "POST /api/v1/communities/{code}/people/{user_id}/reset-authenticator": {"loss": "lost"},
         "POST /api/v1/shifts/{shift_id}/attendances": {"waits": True},
         "POST /api/v1/shifts/{shift_id}/call-outs": {
             "message": "请带铁锹。",
@@ -1325,6 +1378,18 @@ def business(
         },
         "PUT /api/v1/samples/{sample_id}/items/{item_id}": {"mark": "doubtful", "note": "没有签名"},
         "POST /api/v1/samples/{sample_id}/sign-off": {"conclusion": "无异议"},
+        "POST /api/v1/communities/{code}/imports": Form(
+            kind="volunteers", file="姓名,手机号,身份\n王,19700000002,居民\n".encode()
+        ),
+        "PUT /api/v1/imports/{import_id}/mapping": {
+            "columns": [
+                {"name": "name", "heading": "姓名"},
+                {"name": "phone", "heading": "手机号"},
+                {"name": "kind", "heading": "身份"},
+                {"name": "estate", "heading": ""},
+            ]
+        },
+        "POST /api/v1/imports/{import_id}/run": {"skips_bad": True},
         "POST /api/v1/communities/{code}/verifications": {"kind": "ledger", "is_whole": False},
         "POST /api/v1/findings/{finding_id}/sign-off": {"words": "已重新启用"},
         "POST /api/v1/communities/{code}/statements": {
@@ -1581,6 +1646,19 @@ def live_on() -> Community:
         )
     )
     expiry.expire(community=lake)
+
+    merge = Merge.objects.get(community=lake)
+    ledger.post(
+        ledger.Movement(
+            debit=ledger.account(community=lake, kind=AccountKind.ISSUANCE),
+            credit=ledger.wallet(community=lake, person_id=merge.merged_id),
+            amount=12,
+            key="the other record's",
+            reason="gift",
+            source="test:the other record's",
+        )
+    )
+    merges.confirm(merge=merge, by=User.objects.get(username="manager"))
 
     verified = Attendance.objects.get(community=lake, status="verified", verified_by=clerk)
     hours.void(attendance=verified, voider=staff, reason="不在场")
