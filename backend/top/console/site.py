@@ -29,8 +29,8 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is un
 
         return [
             path("", self.page(home.home), name="index"),
-            path("setup", arriving.SetUpView.as_view(), name="set_up"),
-            path("invitations", arriving.InvitationView.as_view(), name="invitation"),
+            path("setup", counted(arriving.SetUpView.as_view()), name="set_up"),
+            path("invitations", counted(arriving.InvitationView.as_view()), name="invitation"),
             path("first-run", self.page(first_run.show), name="first_run"),
             path("communities/<slug:code>/rules/begin", self.page(rules.begin), name="rule_form"),
             path("communities/<str:code>", self.page(home.place), name="place"),
