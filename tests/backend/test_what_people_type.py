@@ -212,8 +212,9 @@ WORDS = {
     "\u200b": "blank",
     "\ufeff\u2060\u3164": "blank",
 }
-# What fields of codes and numbers answer, which are no words (backend/accounts/api/fields.py).
-NO_WORDS = {"not_a_code", "phone_unsupported", "invalid"}
+# What fields of codes, numbers and passwords answer, which are no words
+# (backend/accounts/api/fields.py).
+NO_WORDS = {"not_a_code", "phone_unsupported", "password_too_short", "invalid"}
 
 
 def numbers(schema):
