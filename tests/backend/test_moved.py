@@ -224,8 +224,8 @@ def one_of_each(found):
     """Return one way of each method in each part of the API, and all of ON_RECORD.
 
     The database refuses, and one place tells so: what is asked has hardly a part in it. Payouts
-    can not be cancelled any more: they had to end before the community moved. A merge tells the move
-    among the conflicts that stand against it.
+    can not be cancelled any more: they had to end before the community moved. A merge tells of the
+    move among the conflicts that stand against it.
     """
     chosen, seen = {}, set()
     for label, way in found.items():

@@ -1,7 +1,7 @@
 """Founding places, and changing how they are reached and joined."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import IntegrityError, transaction
@@ -18,7 +18,6 @@ from backend.communities.errors import (
 )
 from backend.communities.models import Community
 from backend.communities.selectors import MANAGES, places_where
-from backend.errors import Refusal
 from backend.names import of_thing
 from backend.sql import constraint_of
 
@@ -69,7 +68,7 @@ def found(
                 **facts,
             )
     except IntegrityError as error:
-        raise _taken(error) from None
+        _refuse_taken(error)
     if founded_by is not None:
         trail.record(
             "community.found",
@@ -114,7 +113,7 @@ def rename(*, place: Community, name: str, by: User) -> Community:
                 lambda before: {"before": before, "after": {"name": name}},
             )
     except IntegrityError as error:
-        raise _taken(error) from None
+        _refuse_taken(error)
 
 
 @transaction.atomic
@@ -215,9 +214,11 @@ def _code_below(parent: Community | None) -> str:
     return f"{parent.code[:27] if parent else ''}-{Community().pk.hex[-12:]}"
 
 
-def _taken(error: IntegrityError) -> Refusal | IntegrityError:
-    """Return the refusal for what the database says is taken, else the error."""
+def _refuse_taken(error: IntegrityError) -> NoReturn:
+    """Raise the refusal for what the database says is taken, else the error as it is."""
     constraint = constraint_of(error) or ""
     if constraint == "community_name_among_siblings":
-        return PlaceNameTaken()
-    return PlaceCodeTaken() if "code" in constraint else error
+        raise PlaceNameTaken from None
+    if "code" in constraint:
+        raise PlaceCodeTaken from None
+    raise error
