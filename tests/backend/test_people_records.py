@@ -181,7 +181,6 @@ def test_a_number_that_was_taken_meanwhile_is_refused(lake, wang, li, zhao, sun,
     assert wang.phone != NEW
 
 
-@pytest.mark.parametrize("role", [Role.AUDITOR, Role.VOLUNTEER])
 def test_staff_of_a_place_that_somebody_left_change_no_log_in_of_theirs(
     lake, hill, wang, zhao, logged_in
 ):
@@ -193,6 +192,7 @@ def test_staff_of_a_place_that_somebody_left_change_no_log_in_of_theirs(
     assert (answer.status_code, answer.json()["code"]) == (403, "belongs_elsewhere")
 
 
+@pytest.mark.parametrize("role", [Role.AUDITOR, Role.VOLUNTEER])
 def test_who_is_no_staff_neither_proposes_nor_confirms(lake, wang, zhao, holder, logged_in, role):
     caller = logged_in(holder("other", lake, role))
     change = log_ins.propose(place=lake, user=wang, by=zhao, phone=NEW, **WHY)
