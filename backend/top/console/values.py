@@ -24,6 +24,7 @@ from backend.top.console import words
 from backend.top.console.calls import filled_in
 
 NOTHING = "—"
+UNTOLD: tuple[Any, ...] = (None, "", [], {})
 # Amounts that are in the ``unit`` that their row tells: fen or points.
 IN_UNIT = frozenset(
     {
@@ -117,7 +118,7 @@ class Reader:
 
         ``short``: of several things only what they are called.
         """
-        if value is None or value in ("", [], {}):
+        if value in UNTOLD:
             return format_html('<span class="console-nothing">{}</span>', NOTHING)
         if isinstance(value, bool):
             return format_html("{}", _("Yes") if value else _("No"))

@@ -28,11 +28,10 @@ from backend.top.console.calls import API, Caller, Told, filled_in, told_by
 from backend.top.console.forms import BodyForm
 from backend.top.console.pages import CHOICES, Action, Choices, Page, Related, Section, all_pages
 from backend.top.console.site import site
-from backend.top.console.values import Reader, clock_of, link_to, unit_of, value_at
+from backend.top.console.values import UNTOLD, Reader, clock_of, link_to, unit_of, value_at
 
 MOST_CHOICES = 100
 FORM = "multipart/form-data"
-UNTOLD: tuple[Any, ...] = (None, "", [], {})
 AT_ONCE = 200  # rows of a batch
 
 
@@ -225,7 +224,8 @@ class Drawn:
             whole = filled_in(related.address, self.names, data)
             address, _mark, query = whole.partition("?")
             inner = Drawn(self.request, address)
-            inner.seen_on = self.address
+            inner.seen_on, inner.reader = self.address, self.reader
+            inner.place_code = str(inner.names.get("code", self.place_code))
         except (LookupError, Http404):
             return None
         told = self.caller.read(address, query)
@@ -285,9 +285,10 @@ class Drawn:
         now = self.caller.read(self.address) if method in ("put", "patch") else Told(404, None)
         facts: Mapping[str, Any] = now.data if now.is_good else {}
         about = on.answer if on.address != self.address else facts
-        form = self._form(self, action, method, facts, about)
+        is_sent = self.request.method == "POST"
+        form = self._form(self, action, method, facts, about, is_sent=is_sent)
         tried: Mapping[str, Any] = {}
-        if self.request.method == "POST":
+        if is_sent:
             is_trial = action.tries and "try" in self.request.POST
             told = self._tried(action, form, about) if is_trial else self._sent(action, form)
             if not told.is_good:
@@ -310,12 +311,12 @@ class Drawn:
                 "match": now.etag,
                 "back": self._back(on),
             },
-            status=200 if self.request.method == "GET" or tried else 422,
+            status=422 if is_sent and not tried else 200,
         )
 
     @cached_property
     def answer(self) -> Mapping[str, Any]:
-        """What stands at the address now; empty if that may not be read."""
+        """The answer of the address now; empty if it may not be read."""
         told = self.caller.read(self.address)
         return told.data if told.is_good and isinstance(told.data, Mapping) else {}
 
@@ -348,8 +349,10 @@ class Drawn:
         method: str,
         facts: Mapping[str, Any],
         about: Mapping[str, Any],
+        *,
+        is_sent: bool,
     ) -> BodyForm:
-        posted = self.request.POST if self.request.method == "POST" else None
+        posted = self.request.POST if is_sent else None
         told = {**facts, **{n: _first_at(about, paths) for n, paths in action.initial.items()}}
         reader = at.reads(method)
         asked = getattr(reader, "fields", {}) if action.fields is None else action.fields
@@ -359,7 +362,7 @@ class Drawn:
         return BodyForm(
             reader,
             posted,
-            self.request.FILES if posted is not None else None,
+            self.request.FILES if is_sent else None,
             clock=self.clock,
             asked=[one for one in asked if one not in action.fixed and one != action.many],
             initial=told,
@@ -467,12 +470,9 @@ class Drawn:
         rows = {one: {"id": one} for one in ids}
         addresses = {one: filled_in(action.address, row, self.names) for one, row in rows.items()}
         first = Drawn(self.request, addresses[ids[0]])
-        form = self._form(first, action, action.method, {}, {})
-        is_asked = bool(form.fields or action.confirm)
-        if is_asked and "send" not in self.request.POST:
-            form = BodyForm(  # nothing was typed yet
-                first.reads(action.method), clock=self.clock, asked=list(form.fields)
-            )
+        is_sent = "send" in self.request.POST  # else rows were chosen and nothing was typed yet
+        form = self._form(first, action, action.method, {}, {}, is_sent=is_sent)
+        if not is_sent and (form.fields or action.confirm):
             return self._batch_form(action, form, ids, key)
         body = {**form.body(), **action.fixed}
         if action.many:
