@@ -7,18 +7,13 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import (
-    Case,
     Count,
     Exists,
-    F,
-    IntegerField,
     OuterRef,
     Q,
     QuerySet,
-    Subquery,
-    When,
 )
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -36,7 +31,7 @@ from backend.communities.selectors import (
     known_to,
 )
 from volunteers.people.models import Volunteer
-from volunteers.people.selectors import FEWEST_TOLD, cell_members_in, cells_handled_by
+from volunteers.people.selectors import cell_members_in, cells_handled_by
 from volunteers.reports.models.categories import ReportCategory, ReportPolicy
 from volunteers.reports.models.confirmations import Confirmation
 from volunteers.reports.models.groups import ReporterGroup, ReporterGroupMember
@@ -132,7 +127,7 @@ def responsible_in(places: Collection[UUID]) -> list[User]:
 
 
 class Assignee(NamedTuple):
-    """Somebody to whom a report may be given: of the staff, or else by a function in a cell."""
+    """A possible assignee of a report: one of the staff, or else by a function in a cell."""
 
     user: User
     function: str | None = None
@@ -200,20 +195,6 @@ def public_reports(community: Community) -> QuerySet[Report]:
         .exclude(by_a_child())
         .exclude(text="")  # the report of an erased child
         .order_by("-id")
-    )
-
-
-def confirmers_told(reports: QuerySet[Report]) -> QuerySet[Report]:
-    """Add how many people confirmed each report; NULL for one to four."""
-    mine = Confirmation.objects.filter(community=OuterRef("community"), report=OuterRef("pk"))
-    counted = Coalesce(
-        Subquery(mine.order_by().values("report").values_list(Count("pk"))),
-        0,
-        output_field=IntegerField(),
-    )
-    few = When(confirmed__gt=0, confirmed__lt=FEWEST_TOLD, then=None)
-    return reports.annotate(confirmed=counted).annotate(
-        confirmers=Case(few, default=F("confirmed"), output_field=IntegerField())
     )
 
 
