@@ -1,4 +1,4 @@
-"""What a log-in says of itself: in which ways somebody proved who they are.
+"""Claims of a log-in: in which ways somebody proved who they are.
 
 A phone's access token carries it for five minutes; a browser's session is asked at each request.
 """

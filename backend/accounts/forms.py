@@ -1,4 +1,4 @@
-"""What people type to prove who they are, read and counted alike on a phone and in the console.
+"""Forms of what proves who somebody is, read and counted alike on a phone and in the console.
 
 Each of these stands before a form of django-allauth's, for phones one of its headless part.
 """

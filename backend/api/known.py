@@ -47,8 +47,9 @@ class Known:
 
 @dataclass(frozen=True)
 class Declared:
-    """What an operation declares: its query's ``parameters``, what reads its body by media type,
-    and what renders its answer, a serializer as a rule or None. Shared: nothing of it is changed.
+    """The declaration of an operation: its query's ``parameters``, what reads its body by media
+    type, and what renders its answer, a serializer as a rule or None. Shared: nothing of it is
+    changed.
     """
 
     parameters: frozenset[str]

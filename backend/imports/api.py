@@ -105,7 +105,7 @@ class ImportColumnSerializer(serializers.Serializer[Any]):
 
 
 class FaultSerializer(serializers.Serializer[Any]):
-    """What is wrong with a file as a whole."""
+    """A fault of a file as a whole."""
 
     code = serializers.CharField(read_only=True)
     title = serializers.CharField(read_only=True)

@@ -135,7 +135,7 @@ class ImportedRow(TenantModel):
 
 
 class ImportMapping(TenantModel):
-    """What a community's files of a kind call the columns, as its last import had it."""
+    """The headings of a community's files of a kind, as its last import had them."""
 
     kind = models.SlugField(max_length=20, db_index=False)
     mapping = models.JSONField()

@@ -1,4 +1,4 @@
-"""How the installation is, for its operators. Nothing here is about a person."""
+"""The state of the installation, for its operators. Nothing here is about a person."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ class DiskSerializer(serializers.Serializer[status.Disk]):
 
 
 class StatusSerializer(serializers.Serializer[Any]):
-    """How the installation is.
+    """Show the state of the installation.
 
     ``failed_check`` is that of ``/readyz``, empty if none fails. ``replica`` is null if there is
     none, ``disk`` if files are in a bucket. ``backed_up_at`` is when the file ``LINLI_BACKUP_MARK``

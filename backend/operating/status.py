@@ -1,4 +1,4 @@
-"""How the installation is: what its operator looks at, and nothing about anybody."""
+"""The state of the installation as its operator looks at it, without anything about a person."""
 
 import platform
 import shutil

@@ -1,4 +1,4 @@
-"""What one of the staff proposes about somebody's record and another confirms."""
+"""Proposals about somebody's record, which one of the staff makes and another confirms."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -37,7 +37,7 @@ class Proposal(TenantModel):
         REJECTED = "rejected"
 
     class SeenBy(models.TextChoices):
-        """How it was seen who the person is."""
+        """A way in which staff saw who the person is."""
 
         ID_CARD = "id_card"  # 身份证
         VISIT = "visit"  # at their home
@@ -139,7 +139,7 @@ class Merge(Proposal):
     """
 
     class Conflict(models.TextChoices):
-        """What stands against a merge; of those in TOLD two people decide what it means."""
+        """A conflict that stands against a merge; two people decide what those in TOLD mean."""
 
         MERGED_ALREADY = "merged_already"  # or erased
         HOLDS_A_ROLE = "holds_a_role"  # staff, manager, auditor or owner: hand over first

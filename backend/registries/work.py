@@ -42,7 +42,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Waiting:
-    """How much work of a kind waits, ``MOST`` at most, and since when the oldest of it."""
+    """The number of things of a kind that wait, ``MOST`` at most, and since when the oldest."""
 
     kind: Kind
     count: int

@@ -217,7 +217,7 @@ def account_in(community: Community, account_id: UUID) -> Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """What one account or several had moved by a moment, reckoned both ways.
+    """Sums that one account or several had moved by a moment, reckoned both ways.
 
     ``debits`` and ``credits`` are of what was posted by then, the other two of what had happened by
     then, whenever it was posted.

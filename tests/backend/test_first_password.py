@@ -1,4 +1,4 @@
-"""Who has no password yet chooses their own, and the name under which they log in."""
+"""First passwords, which people without one choose, with the name under which they log in."""
 
 import pytest
 from django.core.exceptions import ValidationError

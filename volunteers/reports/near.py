@@ -59,7 +59,7 @@ def near_report(report: Report) -> dict[UUID, int]:
 
 
 class Offset(NamedTuple):
-    """How far a report is from another: in all, to the east and to the north, in metres."""
+    """The distance of a report from another: in all, to the east and to the north, in metres."""
 
     metres: int
     east: int

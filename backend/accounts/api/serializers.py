@@ -132,7 +132,7 @@ class AgreeAsGuardianSerializer(serializers.Serializer[Guardianship]):
 
 
 class NewPersonSerializer(serializers.Serializer[Any]):
-    """Somebody new: their name, and how they will log in. Nobody types a password for another."""
+    """A person who is not on record yet: the name, and the log-in that they choose themselves."""
 
     name = CharField(max_length=60)
     username = CharField(max_length=150)

@@ -113,7 +113,7 @@ class ContactSerializer(ReadSerializer[Community]):
 
 
 class PointSerializer(serializers.Serializer[Any]):
-    """Where a place is. Send both coordinates, or both as null."""
+    """Coordinates of a place. Send both, or both as null."""
 
     latitude = serializers.FloatField(min_value=-90, max_value=90, required=False, allow_null=True)
     longitude = serializers.FloatField(

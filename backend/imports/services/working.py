@@ -1,4 +1,4 @@
-"""What a worker does for imports: a check, a run, or taking one back, in one transaction.
+"""Work on imports: a check, a run, or taking one back, in one transaction.
 
 The transaction ends by writing its outcome into the import's row as long as the lease is the
 worker's own, so whoever lost it has written nothing. A thread with a connection of its own keeps
@@ -60,7 +60,7 @@ def gave_up(one: Import) -> None:
 
 
 class _Progress:
-    """How far the file is read, and the thread that tells it and keeps the lease alive."""
+    """The progress of reading a file, and the thread that tells it and keeps the lease alive."""
 
     def __init__(self, one: Import) -> None:
         self.size = self.read = 0

@@ -194,7 +194,7 @@ class ConflictSerializer(serializers.Serializer[merging.Conflict]):
 
 
 class RecordFiguresSerializer(serializers.Serializer[Any]):
-    """What one record has in a place."""
+    """Figures of one record in a place."""
 
     roles = serializers.ListField(child=serializers.ChoiceField(choices=Role.choices))
     minutes = serializers.IntegerField(read_only=True, help_text="Verified ones.")

@@ -1,4 +1,4 @@
-"""What all proposals about a person have in common: who decides, and until when."""
+"""The common rules of proposals about a person: who decides, and until when."""
 
 from django.utils import timezone
 

@@ -1,4 +1,4 @@
-"""Who may decide about whose record."""
+"""The right of a person to decide about another's record."""
 
 from backend.accounts.models import User
 from backend.communities.models import Community, Membership, Role

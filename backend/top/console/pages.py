@@ -135,14 +135,13 @@ class Related:
 class Page:
     """A page: of a list, with ``columns``, or of one thing, with ``sections``.
 
-    ``labels`` are by path, for fields that are called otherwise here than in words.py.
-
-    ``opens`` is the address of a row's own page, filled in from the row. ``filters`` are the
-    parameters offered (None: all that are no ids). ``group`` puts it into the navigation, if it
-    is of a place alone. ``named`` is the field of one thing that is its title. ``template`` is one
-    of its own, that extends the machine's. ``first`` is the query of rows that come before all
-    others; ``adds`` gives it more than the answer, called with the
-    caller, the names in the address and the answer.
+    ``labels`` are by path, for fields that are called otherwise here than in words.py. ``opens`` is
+    the address of a row's own page, filled in from the row. ``filters`` are the parameters offered
+    (None: all that are no ids). ``first`` is the query of rows that come before all others.
+    ``group`` puts a page that is of a place alone into the navigation. ``named`` is the field of
+    one thing that is its title. ``template`` is one of its own, that extends the machine's;
+    ``adds`` gives it more than the answer, called with the caller, the names in the address and the
+    answer.
     """
 
     route: str

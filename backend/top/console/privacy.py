@@ -1,4 +1,4 @@
-"""What the console holds about people: nothing."""
+"""Privacy of the console, which holds nothing about people."""
 
 from django.contrib.admin.models import LogEntry
 

@@ -1,4 +1,4 @@
-"""What auditors take away as tables: the findings, and the audit trail."""
+"""Tables that auditors take away: the findings, and the audit trail."""
 
 from datetime import datetime
 from typing import IO, Any

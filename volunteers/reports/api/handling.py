@@ -85,7 +85,7 @@ class AssignSerializer(serializers.Serializer[Any]):
 
 
 class AssigneeSerializer(serializers.Serializer[Any]):
-    """Somebody to whom a report may be given; staff have no ``function`` in an ``estate``."""
+    """An assignee of a report; staff have no ``function`` in an ``estate``."""
 
     id = serializers.UUIDField(source="user.pk", read_only=True)
     name = serializers.CharField(source="user.shown_name", read_only=True)

@@ -1,4 +1,4 @@
-"""Who is let in to the console, and where the others are led."""
+"""The guard of the console: lets in whoever is logged in with what is due, leads others there."""
 
 import time
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""What each page of the console shows, an area a file; every file here is read at the start."""
+"""Declarations of the console's pages, an area a file; every file here is read at the start."""

@@ -28,7 +28,7 @@ PASSWORD = {"password": "password1"}  # as the form calls what the API calls a p
 
 
 class NewPersonForm(PageForm, FirstPasswordForm):
-    """Who somebody is, and how they log in from now on."""
+    """Form in which somebody new tells their name and chooses how they log in."""
 
     name = forms.CharField(
         label=_("Your name"), max_length=60, widget=forms.TextInput({"autocomplete": "name"})
