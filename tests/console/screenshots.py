@@ -29,7 +29,7 @@ def main(folder: Path) -> int:
     from django.urls import resolve
 
     from backend.accounts.models import User
-    from backend.top.console.calls import API
+    from backend.top.calls import API
     from backend.top.console.pages import all_pages
 
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"

@@ -10,8 +10,8 @@ from django.utils.translation import override
 from rest_framework import serializers
 
 from backend.api.known import declared_by
+from backend.top.calls import API
 from backend.top.console import words
-from backend.top.console.calls import API
 from backend.top.console.filters import NOT_OFFERED
 from backend.top.console.pages import Page, all_pages
 from backend.top.console.values import MARKS, field_at

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from backend import days
 from backend.api.labels import label_named
 from backend.communities.models import Community
+from backend.top.calls import API, Caller
 from backend.top.console import navigation
-from backend.top.console.calls import API, Caller
 from backend.top.console.charts import Chart, Series, Share, Shares
 from backend.top.console.site import site
 from backend.top.console.values import Reader, counted, yuan

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from backend.api.callers import signed_in
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, Held, places_touched_by
-from backend.top.console.calls import Caller, filled_in
+from backend.top.calls import Caller, filled_in
 from backend.top.console.pages import Group, Page, of_place
 
 PLACE = "console_place"  # in the session: the code of the place that was last looked at

@@ -20,8 +20,8 @@ from rest_framework import serializers
 from backend.api.exceptions import title_of
 from backend.api.labels import label_of
 from backend.communities.models import Community
+from backend.top.calls import filled_in
 from backend.top.console import words
-from backend.top.console.calls import filled_in
 
 NOTHING = "—"
 UNTOLD: tuple[Any, ...] = (None, "", [], {})

@@ -23,8 +23,8 @@ from rest_framework.response import Response
 
 from backend.api.known import declared_by
 from backend.ids import new_id
+from backend.top.calls import API, Caller, Told, filled_in, told_by
 from backend.top.console import filters, navigation, words
-from backend.top.console.calls import API, Caller, Told, filled_in, told_by
 from backend.top.console.forms import BodyForm
 from backend.top.console.pages import CHOICES, Action, Choices, Page, Related, Section, all_pages
 from backend.top.console.site import site

@@ -26,9 +26,9 @@ from django.views.generic.base import ContextMixin, View
 from backend.accounts.claims import SECOND_FACTOR
 from backend.accounts.mfa import use_up
 from backend.api import exceptions as api
+from backend.top.calls import Caller
 from backend.top.console.account import forms
 from backend.top.console.account.guard import refused
-from backend.top.console.calls import Caller
 from backend.top.console.site import site
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from backend.api.labels import label_of
-from backend.top.console.calls import Caller
+from backend.top.calls import Caller
 from backend.top.console.pages import (
     Action,
     Facts,

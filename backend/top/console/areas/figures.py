@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend import days
 from backend.communities.models import Community
-from backend.top.console.calls import Caller
+from backend.top.calls import Caller
 from backend.top.console.pages import Facts, Group, Page, Section, add
 from backend.top.console.values import counted
 

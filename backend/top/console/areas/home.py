@@ -8,8 +8,8 @@ from django.conf import settings
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from backend.top.calls import Caller
 from backend.top.console.areas.notices import KINDS
-from backend.top.console.calls import Caller
 from backend.top.console.pages import Facts, Group, Page, add
 from backend.top.console.values import Reader
 

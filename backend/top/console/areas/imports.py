@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.imports import kinds
 from backend.imports.models import Import
-from backend.top.console.calls import Caller
+from backend.top.calls import Caller
 from backend.top.console.pages import (
     Action,
     Facts,

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from backend.top.console.calls import Caller
+from backend.top.calls import Caller
 from backend.top.console.pages import (
     Action,
     Choices,

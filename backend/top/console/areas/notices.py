@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.top.console.calls import Caller
+from backend.top.calls import Caller
 from backend.top.console.pages import Action, Facts, Group, Page, Section, add
 from backend.top.console.values import link_to
 

@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from backend.api.labels import label_of
+from backend.top.calls import Caller
 from backend.top.console import report_map
-from backend.top.console.calls import Caller
 from backend.top.console.pages import (
     Action,
     Choices,

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.top.console.calls import Caller
+from backend.top.calls import Caller
 from backend.top.console.pages import Action, Facts, Group, Page, Related, Section, add
 
 RULES = "communities/<str:code>/rules"

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from backend.top.console.calls import API, Caller
+from backend.top.calls import API, Caller
 from backend.top.console.pages import (
     Action,
     Choices,

@@ -20,9 +20,9 @@ from backend.accounts.forms import FirstPasswordForm
 from backend.accounts.models import User
 from backend.api.labels import label_of
 from backend.communities.models import Role
+from backend.top.calls import Caller, Told
 from backend.top.console.account.forms import PageForm
 from backend.top.console.account.views import Page
-from backend.top.console.calls import Caller, Told
 
 PASSWORD = {"password": "password1"}  # as the form calls what the API calls a password
 

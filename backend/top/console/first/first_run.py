@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from backend.communities.models import Role
+from backend.top.calls import Caller
 from backend.top.console import navigation
-from backend.top.console.calls import Caller
 from backend.top.console.site import site
 
 MOST_PLACES = 100

@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.ids import new_id
+from backend.top.calls import Caller
 from backend.top.console import navigation
-from backend.top.console.calls import Caller
 from backend.top.console.first.rule_forms import HoursForm, ReportForm, form_of
 from backend.top.console.site import site
 from backend.top.console.values import clock_of
