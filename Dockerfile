@@ -1,5 +1,10 @@
 # The production image: one for migrate, web, worker and beat. No development tools, no built-in
 # servers, no secrets; those come from the environment when it runs.
+FROM node:22-slim AS packages
+WORKDIR /app
+COPY backend/top/pages/package.json backend/top/pages/package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
 FROM python:3.11-slim AS build
 WORKDIR /app
 RUN python -m venv /venv
@@ -7,6 +12,7 @@ ENV PATH=/venv/bin:$PATH LINLI_HOME=/app/var
 COPY requirements.lock ./
 RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
 COPY . ./
+COPY --from=packages /app/node_modules backend/top/pages/node_modules
 RUN pybabel compile --domain=django --directory=backend/locale
 # The settings want these to be there; none of the values outlives the command.
 RUN DATABASE_URL=postgresql:///unused REDIS_URL=redis://unused \

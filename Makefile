@@ -14,17 +14,17 @@ CATALOGUES := $(patsubst %.po,%.mo,$(wildcard backend/locale/*/LC_MESSAGES/*.po)
 WITH_SERVERS := $(BIN)/python -m backend.embedded --
 PYTEST := $(BIN)/python -m pytest -n $(TEST_WORKERS)
 
-# What the tests of the console look for barriers with. It comes from npm, which comes from PyPI where
-# the machine has none; without a registry its tests are skipped and say so.
-AXE := tests/console/node_modules/axe-core/axe.min.js
+# What comes from npm, which comes from PyPI where the machine has none: the decoder of codes, and what
+# tests look for barriers with. Without a registry nobody scans by camera, and those tests are skipped.
+PACKAGES := backend/top/pages/node_modules/.package-lock.json
 NPM_CI := npm ci --ignore-scripts --silent --no-audit --no-fund --fetch-retries=2 \
-  --fetch-timeout=10000 --prefix tests/console
+  --fetch-timeout=10000 --prefix backend/top/pages
 
 .PHONY: setup run test quick test-cluster check suite checks style types layers models bench screenshots lock clean
 # Dozens of processes start here, and each would compile what another had compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-setup: $(INSTALLED) $(CATALOGUES) $(AXE)
+setup: $(INSTALLED) $(CATALOGUES) $(PACKAGES)
 
 $(INSTALLED): requirements-dev.lock
 	@for python in python3.11 python3 none; do \
@@ -41,12 +41,12 @@ $(INSTALLED): requirements-dev.lock
 %.mo: %.po $(INSTALLED)
 	$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
 
-$(AXE): tests/console/package-lock.json $(INSTALLED)
+$(PACKAGES): backend/top/pages/package-lock.json $(INSTALLED)
 	@{ command -v npm >/dev/null || $(BIN)/uv pip install --quiet --python .venv --require-hashes \
 	  --requirement requirements-node.lock; } && PATH="$$PATH:$(CURDIR)/$(BIN)" $(NPM_CI) && touch $@ || \
-	  echo "axe-core could not be installed: the tests that need it are skipped" >&2
+	  echo "nothing could be had from npm: cameras read no codes, their tests are skipped" >&2
 
-run: $(INSTALLED) $(CATALOGUES)
+run: $(INSTALLED) $(CATALOGUES) $(PACKAGES)
 	@exec $(BIN)/python -m backend.run
 
 test quick test-cluster check bench: export DJANGO_SETTINGS_MODULE := backend.test_settings
@@ -117,6 +117,6 @@ lock: setup
 
 # Everything that can be made again; what `make run` keeps in var/ stays.
 clean:
-	rm -rf .venv tests/console/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv backend/top/pages/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	rm -f $(CATALOGUES)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -250,15 +250,17 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Linli 邻里"
 MFA_TOTP_TOLERANCE = 1  # half a minute early or late, as RFC 6238, 5.2 has it
 
-# --- the console ------------------------------------------------------------------------------
-CONSOLE_PATH = "/console/"
+# --- rooms ------------------------------------------------------------------------------------
+# Where people are logged in by a cookie. Each room has its own log-in, which ends when nobody was
+# there for so long; with None it ends with the browser as well.
+CONSOLE_PATH, ME_PATH, SCAN_PATH = "/console/", "/me/", "/scan/"
+ROOMS = {CONSOLE_PATH: None, ME_PATH: timedelta(days=90), SCAN_PATH: timedelta(hours=12)}
 LOGIN_URL = LOGOUT_REDIRECT_URL = "account_login"
 LOGIN_REDIRECT_URL = CONSOLE_PATH
-# A browser's log-in; that of a phone lasts as long as its refresh token.
-SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = CONSOLE_PATH
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = CONSOLE_PATH  # the middleware writes the room's
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())  # since somebody was last there
-SESSION_COOKIE_NAME = "console_session"
+SESSION_COOKIE_NAME = "linli_session"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("Linli console"),
@@ -521,6 +523,13 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"  # what is stored; people see their community's own zone
 TIME_ZONE_OF_PLACES = "Asia/Shanghai"  # unless they say otherwise
+# What pages load of others, as `make setup` brings it from npm; without it nobody scans by camera.
+_PACKAGES = BASE_DIR / "backend/top/pages/node_modules"
+STATICFILES_DIRS = [
+    (name, _PACKAGES / path)
+    for name, path in [("zxing", "zxing-wasm/dist")]
+    if (_PACKAGES / path).exists()
+]
 STATIC_ROOT = HOME / "static"
 WHITENOISE_USE_FINDERS = True  # the same files with and without `collectstatic`
 MEDIA_ROOT = Path(env.str("LINLI_MEDIA_ROOT", default=str(HOME / "media")))

@@ -55,9 +55,9 @@ def _seconds(count: int) -> float:
         newest = Report.objects.filter(community=community, is_confidential=False).latest("id")
         code = community.code
         addresses = [
-            f"/board/{code}",
-            f"/board/{code}/figures",
-            f"/board/{code}/reports/{newest.pk}",
+            f"/c/{code}/",
+            f"/c/{code}/figures",
+            f"/c/{code}/reports/{newest.pk}",
             f"/api/v1/communities/{code}/reports",
             f"/api/v1/communities/{code}/report-figures",
             f"/api/v1/communities/{code}/report-figures?by=year",

@@ -24,7 +24,7 @@ from django.test.testcases import QuietWSGIRequestHandler
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
-AXE = Path(__file__).parent / "console/node_modules/axe-core/axe.min.js"
+AXE = Path(__file__).parents[1] / "backend/top/pages/node_modules/axe-core/axe.min.js"
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 LANGUAGES = {"zh-hans": "zh-CN", "en": "en-US"}
 # Chromium tells of each refusal of the page itself as of a broken file; those tests ask for.
@@ -90,14 +90,14 @@ def site(django_db_setup: None) -> Iterator[str]:
 
 
 # --- looking ----------------------------------------------------------------------------------
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+
+
 @contextmanager
 def chromium() -> Iterator[Any]:
     """A browser without a screen."""
     with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
             yield launched
         finally:

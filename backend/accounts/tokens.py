@@ -32,7 +32,7 @@ class TokenStrategy(JWTTokenStrategy):  # type: ignore[misc]  # allauth is untyp
 
     def create_access_token(self, request: HttpRequest) -> str | None:
         request.session.set_expiry(settings.HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN)
-        return _access_token(request.user, request.session)  # type: ignore[arg-type]
+        return access_token(request.user, request.session)  # type: ignore[arg-type]
 
     def refresh_token(self, refresh_token: str) -> tuple[str, str] | None:
         payload = internal.decode_token(refresh_token, "refresh")
@@ -58,10 +58,11 @@ class TokenStrategy(JWTTokenStrategy):  # type: ignore[misc]  # allauth is untyp
             session[SPENT] = spent
             fresh = internal.create_refresh_token(user, session)
             session.save()
-            return _access_token(user, session), fresh
+            return access_token(user, session), fresh
 
 
-def _access_token(user: AbstractBaseUser, session: SessionBase) -> str:
+def access_token(user: AbstractBaseUser, session: SessionBase) -> str:
+    """Return an access token of the log-in that ``session`` is."""
     token: str = internal.create_access_token(user, session, claims_from(user, session))
     return token
 

@@ -17,24 +17,8 @@ from rest_framework.exceptions import APIException
 
 from backend.api.exceptions import http_problem, problem, request_error
 from backend.api.known import View, refuse_unknown_to
+from backend.api.policies import content_security_policy, needs_of, permissions_policy
 
-PERMISSIONS_POLICY = ", ".join(
-    f"{feature}=()"
-    for feature in ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
-)
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; "  # the icons in Swagger UI's style sheet
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-# django-unfold's Alpine evaluates what stands in attributes ('unsafe-eval'); its fonts are its
-# own. The one style in a page, known by its hash, is that which its htmx adds. A style in an
-# attribute, as its progress bars have, is refused; what scripts set is not. A browser test looks.
-CONSOLE_POLICY = CONTENT_SECURITY_POLICY.replace(
-    "script-src 'self'; style-src 'self'",
-    "script-src 'self' 'unsafe-eval'; font-src 'self'; "
-    "style-src 'self' 'sha256-bsV5JivYxvGywDAZ22EZJKBFip65Ng9xoJVLbBg7bdo='",
-)
 LOG_IN = "/_allauth/"
 API = ("/api/", LOG_IN)
 CHUNKED = "HTTP_TRANSFER_ENCODING"
@@ -43,18 +27,16 @@ CHUNKED = "HTTP_TRANSFER_ENCODING"
 def tell_browsers(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Set ``Content-Security-Policy`` and ``Permissions-Policy``, as our pages load only what is
-    ours and use nothing of the phone's, and ``no-store`` for the API unless a view says otherwise.
-    Other security headers are Django's."""
+    """Set ``Content-Security-Policy`` and ``Permissions-Policy``, unless a page has said what it
+    needs, and ``no-store`` for the API unless a view says otherwise. Other security headers are
+    Django's."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        is_console = request.path.startswith(settings.CONSOLE_PATH)
-        response["Content-Security-Policy"] = (
-            CONSOLE_POLICY if is_console else CONTENT_SECURITY_POLICY
-        )
-        response["Permissions-Policy"] = PERMISSIONS_POLICY
-        if is_console or request.path.startswith(API):
+        needs = needs_of(request.path)
+        response.setdefault("Content-Security-Policy", content_security_policy(needs))
+        response.setdefault("Permissions-Policy", permissions_policy(needs))
+        if request.path.startswith((*API, *settings.ROOMS)):
             response.setdefault("Cache-Control", "no-store")
         return response
 
@@ -65,13 +47,20 @@ def read_session(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
     """Give a request its session and its user where people log in; elsewhere nobody asks for them,
-    for an access token says who is asking."""
+    for an access token says who is asking.
+
+    Each room (``settings.ROOMS``) has a log-in of its own: its cookies are sent to it alone.
+    """
     known: Any = SessionMiddleware(AuthenticationMiddleware(MessageMiddleware(get_response)))
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase
-        is_known = request.path.startswith((LOG_IN, settings.CONSOLE_PATH))
+        room = next((one for one in settings.ROOMS if request.path.startswith(one)), None)
+        is_known = room or request.path.startswith(LOG_IN)
         response = (known if is_known else get_response)(request)
+        for name in (settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME):
+            if room and name in response.cookies:
+                response.cookies[name]["path"] = room
         return response
 
     return middleware

@@ -258,7 +258,7 @@ def test_nothing_tells_who_it_was_and_the_books_are_as_they_were(
     assert (wallet.status_code, wallet.json()["id"]) == (200, str(after.pk))
     now = APIClient().get(f"/api/v1/communities/lake/reports/{leaver.hazard.pk}").json()
     assert now == public | {"latitude": None, "longitude": None}
-    assert APIClient().get("/board/lake").status_code == 200
+    assert APIClient().get("/c/lake/").status_code == 200
     written = OwnAct.objects.filter(target_type="person", target_id=str(user.pk))
     assert list(written.order_by("pk").values_list("action", "actor"))[-2:] == [
         ("person.ask_erasure", user.pk),

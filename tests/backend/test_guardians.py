@@ -385,7 +385,7 @@ def test_nothing_of_a_childs_is_public(lake, wang, child, agreed):
     everybody = APIClient()
 
     listed = everybody.get("/api/v1/communities/lake/reports").json()["results"]
-    board = everybody.get("/board/lake", headers={"Accept-Language": "en"}).content.decode()
+    board = everybody.get("/c/lake/", headers={"Accept-Language": "en"}).content.decode()
 
     assert [row["id"] for row in listed] == [str(others.pk)]
     address = "/api/v1/communities/lake/reports"

@@ -47,7 +47,7 @@ LOG_IN = "/_allauth/app/v1"
     "path",
     [
         "/",
-        "/board/lake",
+        "/c/lake/",
         "/healthz",
         "/nowhere",
         "/static/pages/pages.css",
@@ -73,7 +73,7 @@ def test_every_answer_tells_the_browser_to_be_strict(lake, path):
     assert answer["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
-@pytest.mark.parametrize("path", ["/", "/board/lake", "/api/v1/docs"])
+@pytest.mark.parametrize("path", ["/", "/c/lake/", "/api/v1/docs"])
 def test_a_page_has_nothing_inline_that_its_policy_would_block(lake, path):
     page = Client().get(path).content.decode()
 
@@ -125,7 +125,7 @@ def test_a_page_of_another_origin_calls_the_api_if_it_is_listed(
 def test_our_pages_are_read_by_no_other_origin(lake, settings):
     settings.CORS_ALLOWED_ORIGINS = [ELSEWHERE]
 
-    for path in ("/", "/board/lake", "/healthz"):
+    for path in ("/", "/c/lake/", "/healthz"):
         assert "Access-Control-Allow-Origin" not in Client(HTTP_ORIGIN=ELSEWHERE).get(path)
 
 

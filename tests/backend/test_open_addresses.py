@@ -177,7 +177,7 @@ def test_whoever_asks_while_it_is_made_waits_for_that_one(rf, monkeypatch):
     assert len(set(answers)) == 1
 
 
-@pytest.mark.parametrize("address", ["/", "/board/lake"])
+@pytest.mark.parametrize("address", ["/", "/c/lake/"])
 def test_a_public_page_is_worked_out_once_in_ten_seconds_whatever_its_query(
     lake, settings, address
 ):
@@ -197,7 +197,7 @@ def test_a_public_page_is_worked_out_once_in_ten_seconds_whatever_its_query(
 def test_a_community_there_is_not_is_no_page_to_keep(lake, settings):
     settings.PAGE_SECONDS = 10
 
-    assert Client().get("/board/nowhere").status_code == 404
+    assert Client().get("/c/nowhere/").status_code == 404
 
 
 def test_readyz_looks_once_a_second_whoever_asks(db, monkeypatch):

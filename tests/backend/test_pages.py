@@ -41,14 +41,14 @@ def reported(lake, wang):
 def test_the_front_page_leads_to_each_community(lake, hill):
     text = page("/")
 
-    assert 'href="/board/lake"' in text
+    assert 'href="/c/lake/"' in text
     assert "山丹社区" in text
 
 
 def test_a_community_shows_what_it_did(lake, wang, li, zhao, tea_house, served):
     hours.verify(attendance=served(wang, "2024-03-01 10:00", "2024-03-01 12:30"), verifier=zhao)
 
-    text = page("/board/lake", "en")
+    text = page("/c/lake/", "en")
 
     for name, figure in [
         ("Volunteers", 2),
@@ -64,7 +64,7 @@ def test_a_community_shows_what_it_did(lake, wang, li, zhao, tea_house, served):
 def test_what_was_given_back_and_by_merchants_is_public_without_names(
     lake, wang, zhao, tea_house, grant_points
 ):
-    assert "公益反哺" not in page("/board/lake")
+    assert "公益反哺" not in page("/c/lake/")
     campaign = campaigns.open_campaign(community=lake, title="助老", by=zhao)
     grant_points(wang, 50)
     campaigns.donate(campaign=campaign, volunteer=wang, amount=40)
@@ -73,7 +73,7 @@ def test_what_was_given_back_and_by_merchants_is_public_without_names(
         partnership=tea_house, text="一百瓶水", given_on=lake.today, by=zhao, value_fen=20_000
     )
 
-    text = page("/board/lake")
+    text = page("/c/lake/")
 
     assert "捐出 40 · 已用 15" in text
     assert "<dt>已兑积分</dt><dd>0</dd>" in text  # nobody had anything for them
@@ -82,12 +82,12 @@ def test_what_was_given_back_and_by_merchants_is_public_without_names(
 
 
 def test_the_latest_seal_is_shown_with_its_head_and_leads_to_all(lake, wang, grant_points):
-    assert "封存" not in page("/board/lake")
+    assert "封存" not in page("/c/lake/")
     for _ in range(2):
         grant_points(wang, 1)
         (seal,) = sealing.seal(community=lake)
 
-    text = page("/board/lake")
+    text = page("/c/lake/")
 
     (head,) = re.findall(r'<a href="/api/v1/communities/lake/seals"><code>(.*?)…</code></a>', text)
     assert head == bytes(seal.head).hex()[:16]
@@ -97,10 +97,10 @@ def test_the_latest_seal_is_shown_with_its_head_and_leads_to_all(lake, wang, gra
 
 def test_a_reports_progress_is_public_and_nobodys_name_or_door_is(reported, zhao):
     report = reported("hazard")
-    assert "已提交" in page("/board/lake")
+    assert "已提交" in page("/c/lake/")
 
     handling.close(report=report, handler=zhao, answer="通道已清理")
-    text = page("/board/lake")
+    text = page("/c/lake/")
 
     assert "属实已办结" in text
     assert "通道已清理" in text
@@ -111,8 +111,8 @@ def test_a_reports_progress_is_public_and_nobodys_name_or_door_is(reported, zhao
 
 def test_a_reports_page_shows_its_way_and_nobodys_words(reported, zhao):
     report = reported("hazard")
-    address = f"/board/lake/reports/{report.pk}"
-    assert f'href="{address}"' in page("/board/lake")
+    address = f"/c/lake/reports/{report.pk}"
+    assert f'href="{address}"' in page("/c/lake/")
     handling.close(report=report, handler=zhao, answer="通道已清理")
 
     text = page(address)
@@ -127,37 +127,43 @@ def test_the_pages_of_figures_and_funds_are_there_and_of_no_year_to_come(reporte
     reported("hazard")
     reported("dispute")
 
-    text = page("/board/lake/figures")
+    text = page("/c/lake/figures")
     assert "安全隐患" in text
     assert "邻里纠纷" not in text
-    assert "还没有上报" in page(f"/board/lake/figures/{lake.today.year - 1}")
+    assert "还没有上报" in page(f"/c/lake/figures/{lake.today.year - 1}")
     for year in (1999, lake.today.year + 1):
-        assert Client().get(f"/board/lake/figures/{year}").status_code == 404
-    assert "暂无基金" in page("/board/lake/funds")
+        assert Client().get(f"/c/lake/figures/{year}").status_code == 404
+    assert "暂无基金" in page("/c/lake/funds")
     for address in ("figures", "funds", f"reports/{lake.pk}", f"bulletins/{lake.pk}"):
-        assert Client().get(f"/board/nowhere/{address}").status_code == 404
+        assert Client().get(f"/c/nowhere/{address}").status_code == 404
 
 
 def test_times_are_the_communitys_own(reported):
     report = reported("hazard")
     Report.objects.filter(pk=report.pk).update(submitted_at=datetime(2026, 1, 5, 17, tzinfo=UTC))
 
-    assert "2026-01-06 01:00" in page("/board/lake")
+    assert "2026-01-06 01:00" in page("/c/lake/")
 
 
 @pytest.mark.parametrize("category", ["dispute", "assistance"])
 def test_confidential_reports_are_never_shown(reported, category):
     reported(category)
 
-    assert "还没有上报" in page("/board/lake")
+    assert "还没有上报" in page("/c/lake/")
 
 
 def test_every_public_category_and_state_has_its_word(reported, lake):
     for category in DEFAULTS:
         reported(category)
 
-    assert page("/board/lake").count("<li>") == len(DEFAULTS) - 2
+    assert page("/c/lake/").count("<li>") == len(DEFAULTS) - 2
 
 
 def test_a_place_that_is_no_community_is_not_found(db):
-    assert Client().get("/board/nowhere").status_code == 404
+    assert Client().get("/c/nowhere/").status_code == 404
+
+
+def test_where_a_board_was_before_leads_to_where_it_is(db):
+    for old, new in [("", "/c/lake/"), ("/figures/2025", "/c/lake/figures/2025")]:
+        answer = Client().get(f"/board/lake{old}")
+        assert (answer.status_code, answer["Location"]) == (301, new)

@@ -41,7 +41,7 @@ SETTINGS = "tests.backend.replica_settings"
 STATEMENT = "/api/v1/me/wallets/lake/transfers", "volunteer"
 BOOKS = "/api/v1/communities/lake/accounts", "staff"
 SEALS = ("/api/v1/communities/lake/seals",)
-BOARD = ("/board/lake",)
+BOARD = ("/c/lake/",)
 
 
 def eventually(condition):

@@ -182,9 +182,9 @@ def test_of_two_drafts_at_once_one_is_refused(lake, zhao, at_once):
 
 
 def test_a_draft_and_comments_that_wait_are_on_no_page(lake, zhao, qian, wang, drafted):
-    address = f"/board/lake/bulletins/{drafted.pk}"
+    address = f"/c/lake/bulletins/{drafted.pk}"
     assert Client().get(address).status_code == 404
-    assert "三月公示" not in Client().get("/board/lake").content.decode()
+    assert "三月公示" not in Client().get("/c/lake/").content.decode()
 
     bulletins.publish(bulletin=drafted, published_by=qian)
     comment = bulletins.comment(bulletin=drafted, author=wang, text="路灯也坏了")
@@ -195,7 +195,7 @@ def test_a_draft_and_comments_that_wait_are_on_no_page(lake, zhao, qian, wang, d
     assert "路灯也坏了" in text
     assert "本月整改一处。" in text
     assert "王小明" not in text
-    assert address in Client().get("/board/lake").content.decode()
+    assert address in Client().get("/c/lake/").content.decode()
 
 
 def test_a_comment_of_somebody_erased_is_shown_to_nobody(published, wang, zhao):

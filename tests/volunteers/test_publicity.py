@@ -115,7 +115,7 @@ def test_a_confidential_report_is_at_no_public_address(lake, reported, category)
     assert get("communities/lake/reports")["results"] == []
     for path in (
         f"/api/v1/communities/lake/reports/{report.pk}",
-        f"/board/lake/reports/{report.pk}",
+        f"/c/lake/reports/{report.pk}",
     ):
         assert Client().get(path).status_code == 404
 

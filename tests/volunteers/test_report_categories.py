@@ -122,7 +122,7 @@ def test_a_retired_one_takes_no_more_reports_and_keeps_its_name(lake, wang, mana
     answer = logged_in(wang).post(ADDRESS, HAZARD, headers=with_key())
     assert (answer.status_code, answer.json()["code"]) == (400, "report_category_unknown")
     assert APIClient().get(f"{ADDRESS}/{old.pk}").status_code == 200
-    assert APIClient().get("/board/lake").status_code == 200
+    assert APIClient().get("/c/lake/").status_code == 200
 
 
 def test_what_becomes_confidential_covers_open_reports_and_nothing_told_so_becomes_public(

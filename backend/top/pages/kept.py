@@ -5,10 +5,12 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import get_language
 from django.views.generic import TemplateView
 
 from backend import replica
+from backend.top.pages.preferences import is_large
 
 
 class KeptPage(TemplateView):
@@ -18,12 +20,13 @@ class KeptPage(TemplateView):
     """
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        key = f"{request.path}:{get_language()}"
+        key = f"{request.path}:{get_language()}:{is_large(request)}"
         content = caches["pages"].get(key)
         if content is None:
             content = replica.read(lambda: self._rendered(**kwargs), is_exact=False)
             caches["pages"].set(key, content, settings.PAGE_SECONDS)
         answer = HttpResponse(content)
+        patch_vary_headers(answer, ["Cookie"])
         if settings.PAGE_SECONDS:
             answer["Cache-Control"] = f"public, max-age={settings.PAGE_SECONDS}"
         return answer

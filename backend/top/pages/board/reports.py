@@ -52,9 +52,9 @@ def _community(code: str) -> Community:
 
 
 class ReportView(KeptPage):
-    """The page of one report: ``/board/{code}/reports/{report_id}``."""
+    """The page of one report: ``/c/{code}/reports/{report_id}``."""
 
-    template_name = "pages/report.html"
+    template_name = "board/report.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         community = _community(kwargs["code"])
@@ -76,9 +76,9 @@ class ReportView(KeptPage):
 
 # --- figures ----------------------------------------------------------------------------------
 class FiguresView(KeptPage):
-    """The page of figures: ``/board/{code}/figures/{year}``, or of this year without it."""
+    """The page of figures: ``/c/{code}/figures/{year}``, or of this year without it."""
 
-    template_name = "pages/figures.html"
+    template_name = "board/figures.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         community = _community(kwargs["code"])
@@ -131,9 +131,9 @@ def _told(confidential: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 # --- funds ------------------------------------------------------------------------------------
 class FundsView(KeptPage):
-    """The page of the funds: ``/board/{code}/funds``."""
+    """The page of the funds: ``/c/{code}/funds``."""
 
-    template_name = "pages/funds.html"
+    template_name = "board/funds.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         community = _community(kwargs["code"])
@@ -198,9 +198,9 @@ def _published(community: Community) -> QuerySet[Bulletin]:
 
 
 class BulletinView(KeptPage):
-    """The page of a bulletin: ``/board/{code}/bulletins/{bulletin_id}``, whatever version."""
+    """The page of a bulletin: ``/c/{code}/bulletins/{bulletin_id}``, whatever version."""
 
-    template_name = "pages/bulletin.html"
+    template_name = "board/bulletin.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         community = _community(kwargs["code"])

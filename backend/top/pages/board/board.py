@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.communities.models import Community
 from backend.communities.selectors import tenants
+from backend.top.pages.board.reports import WORDS, bulletins_of
 from backend.top.pages.kept import KeptPage
-from backend.top.pages.reports import WORDS, bulletins_of
 from merchants.giving import selectors
 from merchants.models import Campaign, Partnership
 from points.ledger.selectors import public_figures
@@ -28,16 +28,16 @@ BULLETINS_SHOWN = 6
 class HomeView(KeptPage):
     """The page of all communities: ``/``."""
 
-    template_name = "pages/home.html"
+    template_name = "board/home.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {"communities": tenants().order_by("name")}
 
 
 class BoardView(KeptPage):
-    """The page of one community: ``/board/{code}``."""
+    """The page of one community: ``/c/{code}``."""
 
-    template_name = "pages/board.html"
+    template_name = "board/board.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         community = get_object_or_404(tenants(), code=kwargs["code"])

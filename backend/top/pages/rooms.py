@@ -1,0 +1,71 @@
+"""The rooms of people's pages, ``/me/`` and ``/scan/``: each with its own log-in."""
+
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_POST
+
+from backend.accounts.tokens import access_token
+from backend.api.throttling import PublicThrottle, SessionThrottle, throttled
+
+View = Callable[..., HttpResponseBase]
+
+SEEN = "linli_seen"  # in the session: when its end was last put off
+PUT_OFF_SECONDS = 600  # so a session is not written with each request
+
+
+def room_of(request: HttpRequest) -> str:
+    """Return the room that a request is in: ``/me/`` or ``/scan/``."""
+    return next(room for room in settings.ROOMS if request.path.startswith(room))
+
+
+def begin(request: HttpRequest) -> None:
+    """Let the log-in that was just made last as long as its room says."""
+    age = settings.ROOMS[room_of(request)]
+    if age is not None:
+        request.session.set_expiry(int(age.total_seconds()))
+    request.session[SEEN] = time.time()
+
+
+def let_in(view: View) -> View:
+    """Show ``view`` to whoever is logged in to its room; lead others to its log-in, and back.
+
+    Each visit puts off the end of the log-in.
+    """
+
+    @throttled(PublicThrottle)
+    def to_the_log_in(request: HttpRequest) -> HttpResponseBase:
+        return redirect_to_login(request.get_full_path(), f"{room_of(request)}log-in")
+
+    @wraps(view)
+    def led(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return to_the_log_in(request)
+        now = time.time()
+        if now - request.session.get(SEEN, 0) > PUT_OFF_SECONDS:
+            request.session[SEEN] = now
+        return view(request, *args, **kwargs)
+
+    return led
+
+
+@require_POST
+@throttled(SessionThrottle)
+def token(request: HttpRequest) -> HttpResponseBase:
+    """Answer an access token of the room's log-in, with which a page's script asks the API.
+
+    It is good for five minutes and stays in the script's memory; 401 once the log-in has ended.
+    """
+    if not request.user.is_authenticated:
+        return JsonResponse({}, status=401)
+    made = {
+        "access_token": access_token(request.user, request.session),
+        "expires_in": settings.HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN,
+    }
+    return JsonResponse(made)

@@ -1,0 +1,51 @@
+// Keeps what works without signal: our own files, and a few pages as they were last answered.
+const NAME = "linli-{{ version }}";
+const SHELL = {{ shell|safe }};
+const KEPT = {{ kept|safe }};
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(
+    caches.open(NAME).then((cache) => Promise.all(SHELL.map((one) => cache.add(new Request(one, { cache: "reload" })).catch(() => {}))))
+      .then(() => self.skipWaiting()),
+  );
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(
+    caches.keys()
+      .then((names) => Promise.all(names.filter((one) => one.startsWith("linli-") && one !== NAME).map((one) => caches.delete(one))))
+      .then(() => self.clients.claim()),
+  );
+});
+
+self.addEventListener("fetch", (event) => {
+  const address = new URL(event.request.url);
+  if (event.request.method !== "GET" || address.origin !== location.origin) return;
+  if (SHELL.includes(address.pathname)) return event.respondWith(fromShell(event.request));
+  if (event.request.mode === "navigate" && KEPT.includes(address.pathname)) event.respondWith(page(event.request));
+});
+
+async function fromShell(request) {
+  const cache = await caches.open(NAME);
+  const kept = await cache.match(request, { ignoreSearch: true });
+  if (kept) return kept;
+  const answer = await fetch(request);
+  if (answer.ok) await cache.put(request, answer.clone());
+  return answer;
+}
+
+// A page is asked for, and kept as it was answered; without signal the last one that was.
+async function page(request) {
+  const cache = await caches.open(NAME);
+  try {
+    const answer = await fetch(request);
+    if (answer.ok && !answer.redirected) await cache.put(new URL(request.url).pathname, answer.clone());
+    // Whoever logged out leaves no page of theirs behind.
+    if (answer.redirected) await cache.delete(new URL(request.url).pathname);
+    return answer;
+  } catch (error) {
+    const kept = await cache.match(new URL(request.url).pathname);
+    if (kept) return kept;
+    throw error;
+  }
+}

@@ -1,0 +1,105 @@
+"""What templates of pages say in the reader's words: moments, money, statuses, forms."""
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from django import template
+from django.apps import apps
+from django.middleware.csrf import get_token
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from backend.api.labels import label_of
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def act(context: Any, name: str) -> SafeString:
+    """Write the hidden fields of the form that does the page's act ``name``, once however often it
+    is sent."""
+    return format_html(
+        '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
+        '<input type="hidden" name="act" value="{}"><input type="hidden" name="key" value="{}">',
+        get_token(context["request"]),
+        name,
+        uuid4(),
+    )
+
+
+@register.filter
+def moment(value: str | datetime | None) -> str:
+    """Write a moment of an answer as the page's clock shows it: ``3月2日 周六 14:05``."""
+    if not value:
+        return ""
+    at = _local(value)
+    shown = _("N j, l H:i") if at.year == timezone.localdate().year else _("N j, Y H:i")
+    return date_format(at, shown)
+
+
+@register.filter
+def time_of_day(value: str | datetime | None) -> str:
+    """Write the time of a moment: ``14:05``."""
+    return f"{_local(value):%H:%M}" if value else ""
+
+
+@register.filter
+def day(value: str | date | None) -> str:
+    """Write the day of a date, or of a moment: ``3月2日``, with the year if it is another."""
+    if not value:
+        return ""
+    if isinstance(value, str):
+        value = date.fromisoformat(value) if len(value) == 10 else _local(value).date()
+    is_near = value.year == timezone.localdate().year
+    return date_format(value, _("N j") if is_near else _("N j, Y"))
+
+
+def _local(value: str | datetime) -> datetime:
+    return timezone.localtime(datetime.fromisoformat(value) if isinstance(value, str) else value)
+
+
+@register.filter
+def yuan(fen: int | None) -> str:
+    """Write an amount of fen in yuan: ``¥12.30``."""
+    return "" if fen is None else f"¥{Decimal(fen) / 100:,.2f}"
+
+
+@register.filter
+def hours(minutes: int | None) -> str:
+    """Write minutes as hours with one digit: ``2.5``."""
+    return "" if minutes is None else f"{Decimal(minutes) / 60:,.1f}".removesuffix(".0")
+
+
+@register.filter
+def called(value: Any, choices: str) -> str:
+    """Write a status as people call it; ``choices`` name them: ``merchants.Voucher.Status``."""
+    app, model, name = choices.split(".")
+    return label_of(value, dict(getattr(apps.get_model(app, model), name).choices))
+
+
+@register.filter
+def wrong(refused: Mapping[str, Any] | None, name: str) -> list[str]:
+    """Return what is wrong with the field ``name`` of a form that was refused."""
+    found = ((refused or {}).get("errors") or {}).get(name, [])
+    several = found if isinstance(found, list) else [found]
+    return [one.get("message", "") if isinstance(one, Mapping) else str(one) for one in several]
+
+
+@register.filter
+def cursor(told: Mapping[str, Any] | None) -> str:
+    """Return the cursor of a list's next page, as a query; "" on its last."""
+    after = (told or {}).get("next") or ""
+    return after.partition("?")[2]
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """Return a value as JSON, for a data attribute that a script reads."""
+    return json.dumps(value, ensure_ascii=False, default=str)

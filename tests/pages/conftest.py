@@ -1,0 +1,105 @@
+"""A phone: somebody's browser at /me/ or /scan/, as wide as a small one, logged in."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.test import Client
+from PIL import Image
+
+from backend.accounts.models import User
+from tests.backend.conftest import town, wechat, wechat_server  # noqa: F401  # fixtures
+from tests.browser import (  # noqa: F401  # fixtures
+    ARGUMENTS,
+    CHROMIUM,
+    LANGUAGES,
+    PHONE,
+    Window,
+    browser,
+    look,
+    site,
+)
+from tests.conftest import session_of
+
+DECODER = Path("backend/top/pages/node_modules/zxing-wasm/dist/reader/zxing_reader.wasm")
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+WAYS = {"/me/": ("wechat",), "/scan/": ("password",)}  # in which people log in to a room
+
+
+def log_in(user: User, room: str = "/me/") -> str:
+    """The key of a session of whoever logged in to a room."""
+    cache.clear()
+    session = session_of(user, *WAYS[room])
+    session.set_expiry(int(settings.ROOMS[room].total_seconds()))
+    session.save()
+    return str(session.session_key)
+
+
+@pytest.fixture
+def pocket() -> Callable[..., Client]:
+    """``pocket(wang)``: a client that is logged in to a room, in Chinese unless told otherwise."""
+
+    def of(user: User, room: str = "/me/", language: str = "zh-hans") -> Client:
+        client = Client(headers={"Accept-Language": language})
+        client.cookies[settings.SESSION_COOKIE_NAME] = log_in(user, room)
+        return client
+
+    return of
+
+
+@pytest.fixture
+def phone(look) -> Callable[..., Window]:  # noqa: F811
+    """``phone(wang, "/scan/")``: a window of a phone that is logged in to a room; see ``look``."""
+
+    def of(user: User, room: str = "/me/", **how) -> Window:
+        cookies = {settings.SESSION_COOKIE_NAME: log_in(user, room)}
+        return look(cookies, **({"size": PHONE} | how))
+
+    return of
+
+
+@pytest.fixture
+def at_camera(browser, site, tmp_path) -> Iterator[Callable[..., Window]]:  # noqa: F811
+    """``at_camera(clerk, picture, "/scan/")``: a phone whose camera sees a PNG of a code."""
+    if not DECODER.exists():
+        if os.environ.get("CI"):
+            pytest.fail("CI has no decoder: `make setup` installs it.")
+        pytest.skip("zxing-wasm is not installed: `make setup` installs it from npm.")
+    opened, windows = [], []
+
+    def of(user: User, picture: Path, room: str = "/me/", language: str = "zh-hans") -> Window:
+        launched = browser.browser_type.launch(
+            executable_path=CHROMIUM,
+            args=[
+                *ARGUMENTS,
+                *CAMERA,
+                f"--use-file-for-fake-video-capture={film(picture, tmp_path)}",
+            ],
+        )
+        opened.append(launched)
+        context = launched.new_context(viewport=PHONE, locale=LANGUAGES[language])
+        context.add_cookies(
+            [{"name": settings.SESSION_COOKIE_NAME, "value": log_in(user, room), "url": site}]
+        )
+        windows.append(Window(context.new_page(), site))
+        return windows[-1]
+
+    yield of
+    for launched in opened:
+        launched.close()
+    for window in windows:
+        window.check()
+
+
+def film(picture: Path, folder: Path) -> Path:
+    """What the camera sees: a PNG of a code, in the middle of a white wall."""
+    made = folder / "camera.mjpeg"
+    with Image.open(picture) as code:
+        wall = Image.new("RGB", (640, 640), "white")
+        wall.paste(code.convert("RGB").resize((480, 480), Image.Resampling.NEAREST), (80, 80))
+        wall.save(folder / "frame.jpeg", quality=95)
+    made.write_bytes((folder / "frame.jpeg").read_bytes() * 5)
+    return made

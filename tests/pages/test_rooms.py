@@ -1,0 +1,81 @@
+"""The rooms of people's pages: who is let in, how long a log-in lasts, what a browser may do."""
+
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from backend import codes
+from backend.api.policies import Need, content_security_policy, permissions_policy
+from tests.browser import needs_chromium
+
+READ = """async () => {
+  const {Camera} = await import("/static/pages/scanner.js");
+  const video = document.body.appendChild(document.createElement("video"));
+  const camera = new Camera(video);
+  const read = await new Promise((resolve, reject) => camera.start(resolve).catch(reject));
+  camera.stop();
+  return read;
+}"""
+
+
+@pytest.mark.parametrize("room", ["/me/", "/scan/"])
+def test_a_stranger_is_led_to_the_log_in_of_the_room(db, room):
+    answer = Client().get(room)
+
+    assert answer.status_code == 302
+    assert answer["Location"] == f"{room}log-in?next={room}"
+
+
+def test_a_log_in_is_good_in_its_room_alone(pocket, wang):
+    client = pocket(wang)
+
+    assert client.get("/me/").status_code == 200
+    assert client.get("/me/").cookies == {}  # it is not written with each request
+    assert client.post("/me/token").json()["expires_in"] == 300
+
+
+def test_the_cookies_of_a_room_are_sent_to_it_alone(pocket, wang):
+    client = pocket(wang)
+    session = client.session
+    session["linli_seen"] = 0
+    session.save()
+
+    cookie = client.get("/me/").cookies["linli_session"]
+
+    assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == ("/me/", True, "Lax")
+    assert int(cookie["max-age"]) == 90 * 86400
+
+
+def test_a_token_of_a_room_asks_the_api_as_its_person(pocket, wang):
+    token = pocket(wang).post("/me/token").json()["access_token"]
+
+    told = Client().get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
+
+    assert told.json()["name"] == wang.name
+
+
+def test_a_stranger_has_no_token(db):
+    assert Client().post("/me/token").status_code == 401
+    assert Client(enforce_csrf_checks=True).post("/me/token").status_code == 403
+
+
+def test_a_page_may_do_what_it_needs_and_no_other(pocket, wang, client):
+    assert permissions_policy().startswith("camera=(), ")
+    assert "camera=(self)" in permissions_policy(frozenset({Need.CAMERA}))
+    assert "unsafe" not in content_security_policy()
+    assert client.get("/")["Permissions-Policy"] == permissions_policy()
+    mine = pocket(wang).get("/me/")
+    assert mine["Content-Security-Policy"] == content_security_policy(frozenset({Need.OFFLINE}))
+    assert mine["Cache-Control"] == "no-store"
+
+
+@needs_chromium
+@pytest.mark.slow
+def test_a_camera_reads_a_code(at_camera, wang, tmp_path: Path):
+    picture = tmp_path / "code.png"
+    picture.write_bytes(codes.picture("LINLI-TEST-CODE", "png"))
+    window = at_camera(wang, picture, "/scan/")
+    window.goto("/scan/")
+
+    assert window.page.evaluate(READ) == "LINLI-TEST-CODE"
