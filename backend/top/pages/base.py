@@ -114,6 +114,10 @@ class Page(View):
         """Return what the template shows; ``names`` are those of the address. Raises Http404."""
         return {}
 
+    def about(self) -> dict[str, Any]:
+        """Return what the frame of all pages of the room shows."""
+        return {}
+
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)
         self.asks = Caller(request)
@@ -160,6 +164,7 @@ class Page(View):
                 "room": room_of(self.request),
                 "refused": refused,
                 "typed": self.request.POST if refused else {},
+                **self.about(),
                 **self.told(**names),
             }
             answer = render(self.request, self.template_name, shown, status=status)

@@ -1,0 +1,5 @@
+"""A volunteer's pages: leading."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
