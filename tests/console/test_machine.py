@@ -87,6 +87,16 @@ def test_the_navigation_has_what_one_may_read(desk, zhao, lake, person):
     assert f'href="{QUEUE}' not in desk(person("nobody")).get("/console/").text
 
 
+def test_the_navigation_shows_the_list_that_opened_a_page(desk, zhao, served, wang):
+    record = served(wang, *HOUR)
+    client = desk(zhao)
+
+    for address in (QUEUE, f"/console/attendances/{record.pk}"):
+        groups = client.get(address).context["sidebar_navigation"]
+        active = [item["link"] for group in groups for item in group["items"] if item["active"]]
+        assert [link.partition("?")[0] for link in active] == [QUEUE]
+
+
 def test_a_person_with_several_places_chooses_one(desk, zhao, hill):
     roles.give(user=zhao, community=hill, role=Role.STAFF)
 

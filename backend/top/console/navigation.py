@@ -61,6 +61,7 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
     ]
     code = place.code if place else ""
     may = _readable(request, pages, code)
+    active = _active(request.path, [page for page in pages if page.route in may], code)
     drawn: list[dict[str, Any]] = [
         {
             "title": group.label,
@@ -70,7 +71,7 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
                     "title": str(page.title),
                     "icon": page.icon,
                     "link": link_of(page, code),
-                    "active": request.path == link_of(page, code).partition("?")[0],
+                    "active": page is active,
                 }
                 for page in pages
                 if page.group == group and page.route in may
@@ -81,6 +82,21 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
     if FIRST_RUN in may:
         drawn[-1]["items"].insert(0, first_run_item(request))
     return [group for group in drawn if group["items"]]
+
+
+def _active(path: str, pages: list[Page], code: str) -> Page | None:
+    """Return the page of the navigation that somebody is on, or the list that opened it."""
+    for page in pages:
+        if path == link_of(page, code).partition("?")[0]:
+            return page
+    thing = path.removeprefix(settings.CONSOLE_PATH)
+    return next((page for page in pages if page.opens and _opens(page).match(thing)), None)
+
+
+def _opens(page: Page) -> re.Pattern[str]:
+    """Return what the addresses begin with that a list leads to, of its things and below them."""
+    parts = [re.escape(part) for part in re.split(r"\{\w+\}", page.opens)]
+    return re.compile("[^/]+".join(parts) + "(/|$)")
 
 
 def first_run_item(request: HttpRequest) -> dict[str, Any]:
