@@ -285,6 +285,22 @@ def test_an_owner_proposes_and_staff_list_it(tea_house, zhou, zhao, wang, logged
     assert found == {name: offer[name] for name in found}
 
 
+def test_offers_are_found_by_text_shop_and_what_they_cost_at_most(tea, tea_house, wang, logged_in):
+    pot = catalogue.offer(
+        partnership=tea_house, code="POT", title="紫砂壶", price_points=300, stock=1
+    )
+    phone = logged_in(wang)
+
+    def found(**query):
+        return [one["id"] for one in phone.get("/api/v1/offers", query).json()["results"]]
+
+    assert found(text="紫砂") == [str(pot.pk)]
+    assert found(text="茶馆") == [str(pot.pk), str(tea.pk)]
+    assert found(max_price_points=299) == [str(tea.pk)]
+    assert found(merchant=tea_house.merchant_id) == [str(pot.pk), str(tea.pk)]
+    assert found(merchant=tea.pk) == []
+
+
 def test_prices_and_stock_over_http(tea, tea_house, chen, zhao, logged_in):
     counter, desk = logged_in(chen), logged_in(zhao)
     stock = f"/api/v1/offers/{tea.pk}/stock"

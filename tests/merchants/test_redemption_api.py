@@ -253,6 +253,20 @@ def test_somebody_elses_voucher_is_not_there(books, wang, li, logged_in, voucher
     assert books(wang) == before
 
 
+def test_my_vouchers_are_found_by_status_and_community(tea, wang, grant_points, logged_in):
+    grant_points(wang, 60)
+    held, cancelled = (redemption.take(offer=tea, volunteer=wang) for _ in range(2))
+    redemption.cancel(redemption=cancelled)
+    phone = logged_in(wang)
+
+    def found(**query):
+        return [one["id"] for one in phone.get("/api/v1/me/vouchers", query).json()["results"]]
+
+    assert found(status="held", community="lake") == [str(held.pk)]
+    assert found(status="cancelled") == [str(cancelled.pk)]
+    assert found(community="hill") == []
+
+
 def test_cancelling(books, wang, wangs_phone, voucher):
     first = post(wangs_phone, f"me/vouchers/{voucher.pk}/cancel")
     other_key = post(wangs_phone, f"me/vouchers/{voucher.pk}/cancel", key="k2")

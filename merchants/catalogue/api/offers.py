@@ -142,6 +142,16 @@ class OfferPriceSerializer(ReadSerializer[OfferPrice]):
 # --- volunteers -------------------------------------------------------------------------------
 class OfferFilter(CommunityFilter):
     code = CharFilter(label="The offer's own code.")
+    merchant = filters.UUIDFilter(field_name="partnership__merchant", help_text="Its id.")
+    text = TextFilter(
+        "title",
+        "description",
+        "partnership__name",
+        help_text="Part of the title, the description or the merchant's name.",
+    )
+    max_price_points = filters.NumberFilter(
+        field_name="price_points", lookup_expr="lte", help_text="What a piece costs at most."
+    )
 
 
 class OfferListView(ListView[Offer]):

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django_filters import rest_framework as filters
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from backend.accounts.models import User
 from backend.api.code_pictures import CodePictureView
+from backend.api.filters import CommunityFilter
 from backend.api.views import ListView, OpenView, seen, writes
 from backend.communities.api.shown import where_known
 from merchants.catalogue.models import Offer
@@ -38,10 +40,15 @@ class TakeView(APIView):
         return vouchers.take(offer=offer, volunteer=user, **facts)
 
 
+class VoucherFilter(CommunityFilter):
+    status = filters.ChoiceFilter(choices=Redemption.Status.choices)
+
+
 class MyVoucherListView(ListView[Redemption]):
     """List my vouchers, newest first: ``GET /api/v1/me/vouchers``."""
 
     serializer_class = VoucherSerializer
+    filterset_class = VoucherFilter
     finds = seen(selectors.redemptions_of)
 
 
