@@ -53,6 +53,13 @@ def picture(code: str, kind: str) -> bytes:
     return drawn.getvalue()
 
 
+def inline(code: str) -> str:
+    """Return ``code`` as a QR code on white, to stand in a page: SVG that fills what it is in."""
+    import segno
+
+    return str(segno.make_qr(code, error="m").svg_inline(omitsize=True, light="white"))
+
+
 def _is_punctuation(letter: str) -> bool:
     return unicodedata.category(letter)[0] in "PS"
 

@@ -1,6 +1,7 @@
 """A phone: somebody's browser at /me/ or /scan/, as wide as a small one, logged in."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,6 +37,19 @@ def log_in(user: User, room: str = "/me/") -> str:
     session.set_expiry(int(settings.ROOMS[room].total_seconds()))
     session.save()
     return str(session.session_key)
+
+
+def text_of(answer) -> str:
+    """What a page says, its words in one line."""
+    assert answer.status_code == 200
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
+
+
+@pytest.fixture
+def rich(wang, grant_points) -> User:
+    """Wang, who has 100 points."""
+    grant_points(wang, 100)
+    return wang
 
 
 @pytest.fixture

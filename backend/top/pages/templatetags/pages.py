@@ -13,10 +13,13 @@ from django.middleware.csrf import get_token
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 
+from backend import codes
 from backend.api.labels import label_of
+from points.awards.reasons import words_for
 
 register = template.Library()
 
@@ -61,6 +64,14 @@ def day(value: str | date | None) -> str:
     return date_format(value, _("N j") if is_near else _("N j, Y"))
 
 
+@register.filter
+def remains(value: str | datetime | None) -> str:
+    """Write how long it is until a moment, in its largest unit: ``5 hours``; "" once it is over."""
+    if not value or (at := _local(value)) <= timezone.now():
+        return ""
+    return timeuntil(at, depth=1)
+
+
 def _local(value: str | datetime) -> datetime:
     return timezone.localtime(datetime.fromisoformat(value) if isinstance(value, str) else value)
 
@@ -82,6 +93,24 @@ def called(value: Any, choices: str) -> str:
     """Write a status as people call it; ``choices`` name them: ``merchants.Voucher.Status``."""
     app, model, name = choices.split(".")
     return label_of(value, dict(getattr(apps.get_model(app, model), name).choices))
+
+
+@register.filter
+def reason(value: str) -> str:
+    """Write why points moved."""
+    return words_for(value)
+
+
+@register.filter
+def qr(code: str | None) -> str:
+    """Draw a code as a QR code in the page itself, so that no second request is awaited."""
+    return mark_safe(codes.inline(code)) if code else ""  # noqa: S308  # squares of ours
+
+
+@register.filter
+def in_fours(code: str | None) -> str:
+    """Write a code as people read it aloud: ``ABCD EFGH JKMN``."""
+    return " ".join((code or "")[at : at + 4] for at in range(0, len(code or ""), 4))
 
 
 @register.filter

@@ -1,7 +1,8 @@
 // Keeps what works without signal: our own files, and a few pages as they were last answered.
 const NAME = "linli-{{ version }}";
 const SHELL = {{ shell|safe }};
-const KEPT = {{ kept|safe }};
+const KEPT = {{ kept|safe }}; // "/me/vouchers/*": all below
+const isKept = (path) => KEPT.some((one) => (one.endsWith("*") ? path.startsWith(one.slice(0, -1)) : path === one));
 
 self.addEventListener("install", (event) => {
   event.waitUntil(
@@ -22,7 +23,7 @@ self.addEventListener("fetch", (event) => {
   const address = new URL(event.request.url);
   if (event.request.method !== "GET" || address.origin !== location.origin) return;
   if (SHELL.includes(address.pathname)) return event.respondWith(fromShell(event.request));
-  if (event.request.mode === "navigate" && KEPT.includes(address.pathname)) event.respondWith(page(event.request));
+  if (event.request.mode === "navigate" && isKept(address.pathname)) event.respondWith(page(event.request));
 });
 
 async function fromShell(request) {
@@ -37,15 +38,21 @@ async function fromShell(request) {
 // A page is asked for, and kept as it was answered; without signal the last one that was.
 async function page(request) {
   const cache = await caches.open(NAME);
+  const path = new URL(request.url).pathname;
   try {
     const answer = await fetch(request);
-    if (answer.ok && !answer.redirected) await cache.put(new URL(request.url).pathname, answer.clone());
-    // Whoever logged out leaves no page of theirs behind.
-    if (answer.redirected) await cache.delete(new URL(request.url).pathname);
+    if (answer.ok) await cache.put(path, answer.clone());
+    // Whoever logged out, and is led to the log-in, leaves no page of theirs behind.
+    if (answer.type === "opaqueredirect") await forget(cache);
     return answer;
   } catch (error) {
-    const kept = await cache.match(new URL(request.url).pathname);
+    const kept = await cache.match(path);
     if (kept) return kept;
     throw error;
   }
+}
+
+async function forget(cache) {
+  const kept = (await cache.keys()).filter((one) => isKept(new URL(one.url).pathname));
+  await Promise.all(kept.map((one) => cache.delete(one)));
 }
