@@ -19,6 +19,7 @@ AREAS = (
     "leading",
     "reports",
     "wallet",
+    "spending",
     "giving",
     "notices",
     "mine",
