@@ -54,10 +54,13 @@ def picture(code: str, kind: str) -> bytes:
 
 
 def inline(code: str) -> str:
-    """Return ``code`` as a QR code on white, to stand in a page: SVG that fills what it is in."""
+    """Return ``code`` as a QR code on white, to stand in a page: SVG that fills what it is in.
+
+    A screen is not torn, so a long code has fewer and larger squares than on paper.
+    """
     import segno
 
-    return str(segno.make_qr(code, error="m").svg_inline(omitsize=True, light="white"))
+    return str(segno.make_qr(code, error="l").svg_inline(omitsize=True, light="white"))
 
 
 def _is_punctuation(letter: str) -> bool:
