@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from math import isfinite
@@ -92,6 +93,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
         "ledger",
         "notices",
         "outbox",
+        "pages",
         "photos",
         "redeem",
         "reports",
@@ -120,6 +122,16 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
     }
     assert figures["notices"].keys() == {"inbox_vs_insert", "sweep_growth"}
     assert figures["outbox"].keys() == {"claim_growth"}
+    assert figures["pages"].keys() == (
+        {
+            "pay_code_slow_vs_fast",
+            "pay_code_slow_vs_3s",
+            "first_load_kb_me",
+            "first_load_kb_scan",
+        }
+        if shutil.which("chromium")
+        else set()
+    )
     assert figures["photos"].keys() == {"photo_memory"}
     assert figures["redeem"].keys() == {
         "capture_vs_floor",
@@ -143,8 +155,8 @@ def test_an_unknown_bench_is_refused_and_the_known_are_named():
 
     assert process.returncode == 2
     assert (
-        "auth, checkin, cluster, import, ledger, notices, outbox, photos, redeem, reports, verify"
-        in process.complained
+        "auth, checkin, cluster, import, ledger, notices, outbox, pages, photos, redeem, reports,"
+        " verify" in process.complained
     )
     assert not process.said
 
