@@ -9,6 +9,7 @@ import zxingcpp
 from django.utils import timezone
 from PIL import Image
 
+from backend import codes
 from merchants.catalogue.services import offers
 from merchants.models import PayCode, Redemption
 from merchants.redemption.services import pay_codes, shop_codes, vouchers
@@ -103,6 +104,16 @@ def test_what_costs_more_than_i_have_is_refused_in_words(pocket, rich, tea):
 
     assert answer.status_code == 409
     assert "积分不足" in answer.content.decode()
+
+
+def test_shops_are_found_by_their_name_and_lead_to_what_they_offer(pocket, rich, tea):
+    client = pocket(rich)
+
+    assert "餐饮" in text_of(client.get("/me/shops?text=茶"))
+    assert "茶馆" not in text_of(client.get("/me/shops?text=面"))
+    merchant = tea.partnership.merchant_id
+    assert f"merchant={merchant}" in client.get("/me/shops").content.decode()
+    assert "一壶茶" in text_of(client.get(f"/me/offers?merchant={merchant}"))
 
 
 # --- vouchers -----------------------------------------------------------------------------------
@@ -276,12 +287,13 @@ def test_a_pay_code_is_read_renews_and_turns_green_once_it_has_paid(phone, rich,
 
 @needs_chromium
 @pytest.mark.slow
-def test_a_voucher_that_scans_without_signal_shows_without_signal(phone, rich, offline_tea):
-    voucher = vouchers.take(offer=offline_tea, volunteer=rich)
+def test_a_voucher_that_was_just_taken_shows_without_signal(phone, rich, offline_tea):
     window = phone(rich)
-    window.goto("/me/wallet")
+    window.goto(f"/me/offers/{offline_tea.pk}")
     window.page.evaluate("navigator.serviceWorker.ready")
-    window.goto(f"/me/vouchers/{voucher.pk}")
+    window.page.reload()
+    window.page.get_by_role("button", name="立即兑换").click()
+    window.page.wait_for_url("**/me/vouchers/*")
     (code,) = codes_on(window.page)
 
     window.page.context.set_offline(True)
@@ -289,3 +301,22 @@ def test_a_voucher_that_scans_without_signal_shows_without_signal(phone, rich, o
 
     assert codes_on(window.page) == [code]
     window.wrong.clear()  # what it asks for anew is not there
+
+
+@needs_chromium
+@pytest.mark.slow
+def test_the_code_at_the_counter_is_scanned_by_the_camera(
+    at_camera, rich, zhou, taken, tea_house, tmp_path
+):
+    shop = shop_codes.renew(partnership=tea_house, by=zhou)
+    picture = tmp_path / "counter.png"
+    picture.write_bytes(codes.picture(shop.shop_code, "png"))
+    window = at_camera(rich, picture)
+    window.goto(f"/me/vouchers/{taken.pk}/confirm")
+    assert window.barriers() == []
+    window.page.get_by_role("button", name="打开相机扫码").click()
+    window.page.wait_for_function("() => document.getElementById('shop_code').value")
+
+    window.page.get_by_role("button", name="用 30 积分兑换").click()
+
+    window.page.locator(".tick").wait_for()

@@ -17,7 +17,7 @@ from backend.top.pages.me.wallet import COMMUNITIES_AT_MOST
 
 AHEAD_SECONDS = 15  # a pay code is renewed so long before it ends, for a network that is slow
 
-KEPT = ("/me/vouchers", "/me/vouchers/*")
+KEPT = ("/me/wallet", "/me/vouchers", "/me/vouchers/*")
 FILES = ("pages/renewing.js", "pages/camera_field.js")
 
 
@@ -50,6 +50,20 @@ class OffersView(MyPage):
             "asked": asked,
             "kept": _without(asked, "cursor"),
         }
+
+
+class ShopsView(MyPage):
+    """Where I may spend points: ``/me/shops``, by ``community`` and ``text``."""
+
+    title = _("Shops")
+    tab = "wallet"
+    template_name = "me/shops.html"
+
+    def told(self, **names: Any) -> dict[str, Any]:
+        asked = self.request.GET
+        query = {name: asked[name] for name in ("community", "text", "cursor") if asked.get(name)}
+        shops = self.asks.fetch("shops", query)
+        return {"shops": shops, "asked": asked, "kept": _without(asked, "cursor")}
 
 
 class OfferView(MyPage):
@@ -250,6 +264,7 @@ VOUCHER = "vouchers/<uuid:voucher_id>"
 urlpatterns = [
     page("offers", OffersView, "me-offers"),
     page("offers/<uuid:offer_id>", OfferView, "me-offer"),
+    page("shops", ShopsView, "me-shops"),
     page("vouchers", VouchersView, "me-vouchers"),
     page(VOUCHER, VoucherView, "me-voucher"),
     page(f"{VOUCHER}/confirm", ConfirmView, "me-voucher-confirm"),
