@@ -7,7 +7,8 @@ import pytest
 from backend.communities.models import Role
 from backend.communities.services import roles
 from merchants.giving.services import campaigns, wishes
-from merchants.models import Donation, Wish
+from merchants.models import Donation, Listing, Wish
+from merchants.partners.services import listings
 from tests.pages.conftest import text_of
 
 
@@ -129,3 +130,16 @@ def test_staff_who_read_a_campaign_have_no_points_to_give(pocket, person, lake, 
     roles.give(user=staff, community=lake, role=Role.STAFF)
 
     assert 'name="points"' not in pocket(staff).get(f"/me/giving/{elders.pk}").content.decode()
+
+
+# --- what shops need and lend -------------------------------------------------------------------
+def test_what_shops_need_and_what_they_lend_are_lists_of_their_own(pocket, rich, tea_house, zhou):
+    for kind, title in ((Listing.Kind.NEED, "门前清扫"), (Listing.Kind.RESOURCE, "会议室")):
+        listings.add(partnership=tea_house, kind=kind, title=title, description="", by=zhou)
+    client = pocket(rich)
+
+    needed, lent = (text_of(client.get(f"/me/{listed}")) for listed in ("needs", "resources"))
+
+    assert "门前清扫 茶馆" in needed
+    assert "会议室" not in needed
+    assert "会议室 茶馆" in lent

@@ -314,7 +314,7 @@ def test_the_code_at_the_counter_is_scanned_by_the_camera(
     window = at_camera(rich, picture)
     window.goto(f"/me/vouchers/{taken.pk}/confirm")
     assert window.barriers() == []
-    window.page.get_by_role("button", name="打开相机扫码").click()
+    window.page.get_by_role("button", name="扫店铺的码").click()
     window.page.wait_for_function("() => document.getElementById('shop_code').value")
 
     window.page.get_by_role("button", name="用 30 积分兑换").click()

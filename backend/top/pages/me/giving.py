@@ -1,6 +1,6 @@
 """Wishes 微心愿 of neighbours and my own, and points given back 公益反哺."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
@@ -131,7 +131,30 @@ class DonationsView(MyPage):
         return {"donations": self.asks.fetch("me/donations", self.request.GET.urlencode())}
 
 
+# --- what shops need and lend -------------------------------------------------------------------
+class NeedsView(MyPage):
+    """What partners need of volunteers, with its activities: ``/me/needs``."""
+
+    title = _("What shops need")
+    tab = "wallet"
+    template_name = "me/listings.html"
+    listed: ClassVar[str] = "needs"
+
+    def told(self, **names: Any) -> dict[str, Any]:
+        rows = self.asks.fetch(self.listed, self.request.GET.urlencode())
+        return {"listings": rows, "listed": self.listed}
+
+
+class ResourcesView(NeedsView):
+    """What partners lend: ``/me/resources``."""
+
+    title = _("What shops lend")
+    listed = "resources"
+
+
 urlpatterns = [
+    page("needs", NeedsView, "me-needs"),
+    page("resources", ResourcesView, "me-resources"),
     page("wishes", WishesView, "me-wishes"),
     page("wishes/<uuid:wish_id>", WishView, "me-wish"),
     page("giving", CampaignsView, "me-giving"),

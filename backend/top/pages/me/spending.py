@@ -18,7 +18,7 @@ from backend.top.pages.me.wallet import COMMUNITIES_AT_MOST
 AHEAD_SECONDS = 15  # a pay code is renewed so long before it ends, for a network that is slow
 
 KEPT = ("/me/wallet", "/me/vouchers", "/me/vouchers/*")
-FILES = ("pages/renewing.js", "pages/camera_field.js")
+FILES = ("pages/showing.js",)  # the rest needs signal
 
 
 # --- offers -----------------------------------------------------------------------------------
