@@ -147,9 +147,17 @@ class SubmittedReportSerializer(ReportSerializer):
 
     @classmethod
     def context_of(cls, *reports: Report) -> dict[str, Any]:
-        names = names_in({report.community_id for report in reports})
+        unnamed = {report.community_id for report in reports if report.category_name is None}
         # None has any of the others yet.
-        return {"names": names, "confirmations": {}, "rewards": {}, "points": {}}
+        return {
+            "names": names_in(unnamed) if unnamed else {},
+            "confirmations": {},
+            "rewards": {},
+            "points": {},
+        }
+
+    def get_category_name(self, report: Report) -> str:
+        return report.category_name or super().get_category_name(report)
 
     def get_near(self, report: Report) -> list[UUID]:
         return list(near_report(report))

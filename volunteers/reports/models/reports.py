@@ -128,6 +128,8 @@ class Report(TenantModel):
         WITHDRAWN = "withdrawn"
         VOIDED = "voided"
 
+    category_name: str | None = None  # set where whoever has read the category shows it
+
     OPEN: ClassVar = moves.OPEN
     ENDED: ClassVar = moves.ENDED
 

@@ -92,7 +92,8 @@ def submit(
         report.save(force_insert=True)
         routing.tell_assigned(report)
         made = pictures.attach(report=report, jpegs=jpegs, sent_by=reporter or relayed_by)
-        # As selectors read it: the answer shows them.
+        # As they would be read for the answer, which shows them.
+        report.category_name = str(known.name)
         shown = report.photos.all()
         shown._result_cache = made
         vars(report)["_prefetched_objects_cache"] = {"photos": shown}
