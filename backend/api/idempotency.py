@@ -228,7 +228,8 @@ def _named_by(finds: Finds | None, request: Request, **named: Any) -> Named:
 
 def _only(row: Model) -> QuerySet[Any]:
     community = {name: getattr(row, name) for name in ["community_id"] if hasattr(row, name)}
-    return type(row)._base_manager.filter(pk=row.pk, **community)
+    # The caller may be Django's lazy stand-in for a person, who is in the session.
+    return row._meta.model._base_manager.filter(pk=row.pk, **community)
 
 
 def answered_once(

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -157,16 +158,18 @@ class Page(View):
         status: int = 200,
     ) -> HttpResponse:
         """Draw the page; ``refused`` is why its form was, ``status`` the API's."""
+        get_token(self.request)  # a script asks for its own by this cookie, where no form is too
+        # Asked by the API's own clock: an ETag is of its words.
+        shown = {
+            "title": self.title,
+            "tab": self.tab,
+            "room": room_of(self.request),
+            "refused": refused,
+            "typed": self.request.POST if refused else {},
+            **self.about(),
+            **self.told(**names),
+        }
         with timezone.override(ZoneInfo(settings.TIME_ZONE_OF_PLACES)):
-            shown = {
-                "title": self.title,
-                "tab": self.tab,
-                "room": room_of(self.request),
-                "refused": refused,
-                "typed": self.request.POST if refused else {},
-                **self.about(),
-                **self.told(**names),
-            }
             answer = render(self.request, self.template_name, shown, status=status)
         answer["Content-Security-Policy"] = content_security_policy(self.needs)
         answer["Permissions-Policy"] = permissions_policy(self.needs)

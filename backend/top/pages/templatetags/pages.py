@@ -90,9 +90,23 @@ def hours(minutes: int | None) -> str:
 
 @register.filter
 def called(value: Any, choices: str) -> str:
-    """Write a status as people call it; ``choices`` name them: ``merchants.Voucher.Status``."""
-    app, model, name = choices.split(".")
-    return label_of(value, dict(getattr(apps.get_model(app, model), name).choices))
+    """Write a status as people call it; ``choices`` name them: ``merchants.Voucher.Status``, or the
+    field that has them: ``volunteers.Attendance.signals``."""
+    return label_of(value, _choices(choices))
+
+
+@register.filter
+def options(choices: str) -> list[tuple[Any, str]]:
+    """Return the values that ``choices`` name and what people call them, to choose one of."""
+    named = _choices(choices)
+    return [(value, label_of(value, named)) for value in named]
+
+
+def _choices(named: str) -> dict[Any, Any]:
+    app, model, name = named.split(".")
+    found = getattr(apps.get_model(app, model), name)
+    field = getattr(found, "field", found)
+    return dict(getattr(field, "base_field", field).choices)
 
 
 @register.filter
