@@ -98,6 +98,7 @@ def test_open_shifts_come_soonest_first_with_the_places_taken(
                 "status": "planned",
                 "reason": "",
                 "cancelled_at": None,
+                "check_in_opens_at": iso(patrol.starts_at - timedelta(minutes=30)),
                 "my_attendance": {"id": str(cancelled.pk), "status": "cancelled"},
                 "my_waiting_place": None,
             },
@@ -114,6 +115,7 @@ def test_open_shifts_come_soonest_first_with_the_places_taken(
                 "status": "planned",
                 "reason": "",
                 "cancelled_at": None,
+                "check_in_opens_at": iso(dusk.starts_at - timedelta(minutes=30)),
                 "my_attendance": None,
                 "my_waiting_place": None,
             },
@@ -300,6 +302,7 @@ def test_staff_plan_an_activity_and_its_shifts(lake, zhao, logged_in):
         "status": "planned",
         "reason": "",
         "cancelled_at": None,
+        "check_in_opens_at": "2030-03-19T00:30:00Z",
         "my_attendance": None,
         "my_waiting_place": None,
     }

@@ -16,7 +16,7 @@ from backend.events.models import Venue
 from points.rules.services import minutes_between
 from volunteers.activities import services as activities
 from volunteers.activities.errors import ShiftCancelled
-from volunteers.activities.models import ServicePolicy
+from volunteers.activities.models import OPENS_BEFORE, ServicePolicy
 from volunteers.attendance import codes, errors
 from volunteers.attendance.positions import Position
 from volunteers.attendance.services import gates, hours, planning, presence, sign_ups
@@ -404,7 +404,7 @@ def test_minutes_are_those_of_a_plain_model(
     starts_at = DAY.replace(tzinfo=clock).astimezone(ZoneInfo("UTC")) + starts
     ends_at = starts_at + lasts
     came_at = min(
-        max(starts_at - presence.OPENS_BEFORE, starts_at - timedelta(hours=1) + came + odd[0]),
+        max(starts_at - OPENS_BEFORE, starts_at - timedelta(hours=1) + came + odd[0]),
         ends_at - timedelta(seconds=1),
     )
     left_at = came_at + stayed + odd[1]

@@ -159,6 +159,40 @@ def test_a_nonce_keeps_its_answer_though_the_record_moved_on(station, wang, zhao
     assert RefusedClaim.objects.count() == 1
 
 
+def test_an_item_without_a_time_happens_now_and_its_refusal_is_not_kept(
+    station, place, wang, zhao, logged_in
+):
+    now = {"act": "check_in", "at": None}
+    items = [
+        now | {"nonce": "1", "code": "no code of ours"},
+        now | {"nonce": "2", "code": wall(station, timezone.now())},
+    ]
+
+    answer = logged_in(wang).post(MINE, {"items": items})
+
+    assert answer.json()["results"] == [
+        {
+            "nonce": "1",
+            "outcome": "code_forged",
+            "refused_because": "这不是我们的签到码。",
+            "attendance_id": None,
+            "status": None,
+            "refused_claim_id": None,
+        },
+        {
+            "nonce": "2",
+            "outcome": "accepted",
+            "refused_because": None,
+            "attendance_id": str(place.pk),
+            "status": "checked_in",
+            "refused_claim_id": None,
+        },
+    ]
+    record = Attendance.objects.get(volunteer=wang)
+    assert (record.was_offline, record.check_in_claimed_at) == (False, None)
+    assert not RefusedClaim.objects.exists()
+
+
 def refused_item(case, station, wang, lake):
     """An item that cannot be accepted, as ``case`` says, and the code of its refusal."""
     at = station.starts_at + STEP
@@ -303,7 +337,6 @@ def test_who_was_taken_for_absent_is_there_after_all(station, wang, zhao):
     [
         ([], "items"),
         ([{"nonce": "1", "act": "check_in", "at": "2024-03-01T07:00:00Z"}], "items"),
-        ([{"nonce": "1", "act": "check_in", "code": "x"}], "items"),
         ([{"nonce": str(n), "act": "check_in", "code": "x"} for n in range(201)], "items"),
     ],
 )

@@ -1,5 +1,6 @@
 """Activities, and the shifts in which they take place."""
 
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -12,6 +13,8 @@ from backend.events.models import Cancellable, Scheduled, Series, Venue
 from backend.names import ComparedField
 from backend.tables import PersonKey, TenantForeignKey
 from volunteers.teams.models import Team
+
+OPENS_BEFORE = timedelta(minutes=30)  # check-in opens so long before a shift begins
 
 
 class ServicePolicy(TenantModel):
@@ -155,3 +158,7 @@ class Shift(Scheduled):
 
     def __str__(self) -> str:
         return f"{self.activity_id} {self.starts_at}"
+
+    @property
+    def check_in_opens_at(self) -> datetime:
+        return self.starts_at - OPENS_BEFORE

@@ -10,7 +10,6 @@ from django.views.generic import View
 from backend import codes as drawn
 from volunteers.attendance import codes
 from volunteers.attendance.selectors import gate_at
-from volunteers.attendance.services.presence import OPENS_BEFORE
 from volunteers.models import Gate
 
 TYPES = {"svg": "image/svg+xml", "png": "image/png"}
@@ -24,8 +23,8 @@ class GateView(View):
         told: dict[str, Any] = {
             "gate": gate,
             "link": link,
-            "opens_at": gate.shift.starts_at - OPENS_BEFORE,
-            "is_open": timezone.now() >= gate.shift.starts_at - OPENS_BEFORE,
+            "opens_at": gate.shift.check_in_opens_at,
+            "is_open": timezone.now() >= gate.shift.check_in_opens_at,
         }
         return _unkept(render(request, "pages/gate.html", told))
 

@@ -82,6 +82,7 @@ class ShiftSerializer(PlacesSerializer):
 
     community = CommunityInBriefSerializer(read_only=True)
     activity = ActivityInBriefSerializer(read_only=True)
+    check_in_opens_at = serializers.DateTimeField(read_only=True)
     my_attendance = MyAttendanceSerializer(read_only=True, allow_null=True)
     my_waiting_place = MyWaitingPlaceSerializer(read_only=True, allow_null=True)
 

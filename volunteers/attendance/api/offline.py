@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.views import APIView
 
 from backend.accounts.models import User
+from backend.api.exceptions import title_of
 from backend.api.fields import CharField, DateTimeField
 from backend.api.views import seen, writes
 from volunteers.activities.models import Shift
@@ -21,12 +22,24 @@ AT_ONCE = 200
 Act = RefusedClaim.Act
 
 
+class AtField(DateTimeField):
+    """The time of an act, which is told later or now."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            required=False,
+            allow_null=True,
+            help_text="The time that the phone noted, or null: now.",
+            **kwargs,
+        )
+
+
 class OwnItemSerializer(EvidenceSerializer):
     """A check-in or check-out of mine, by the code that was scanned or the attendance's id."""
 
     nonce = CharField(max_length=64, help_text=NONCE)
     act = serializers.ChoiceField(choices=Act.choices)
-    at = DateTimeField(help_text="The time that the phone noted.")
+    at = AtField()
     attendance_id = serializers.UUIDField(required=False, help_text="Needed without a code.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -45,9 +58,7 @@ class LedItemSerializer(serializers.Serializer[Any]):
 
     nonce = CharField(max_length=64, help_text=NONCE)
     act = serializers.ChoiceField(choices=Act.choices)
-    at = DateTimeField(
-        required=False, allow_null=True, help_text="The time that the phone noted, or null: now."
-    )
+    at = AtField()
     code = code_field(whose="The volunteer's own code, as scanned.")
     person_id = serializers.UUIDField(required=False, help_text="Needed without a code.")
     since = DateTimeField(required=False)
@@ -70,12 +81,14 @@ class LedBatchSerializer(serializers.Serializer[Any]):
 class ResultSerializer(serializers.Serializer[Any]):
     """Result of an item: ``outcome`` is "accepted" or the code of a refusal.
 
-    ``status`` is the attendance's now. A refusal is kept for staff as ``refused_claim_id``; null if
-    no community of the sender could look at it.
+    ``refused_because`` is the refusal's title. ``status`` is the attendance's now. A refusal of
+    what was noted earlier is kept for staff as ``refused_claim_id``; null if no community of the
+    sender could look at it.
     """
 
     nonce = serializers.CharField(read_only=True)
     outcome = serializers.CharField(read_only=True)
+    refused_because = serializers.SerializerMethodField()
     attendance_id = serializers.UUIDField(
         source="attendance.pk", read_only=True, allow_null=True, default=None
     )
@@ -90,6 +103,9 @@ class ResultSerializer(serializers.Serializer[Any]):
         source="refused_claim.pk", read_only=True, allow_null=True, default=None
     )
 
+    def get_refused_because(self, result: offline.Result) -> str | None:
+        return None if result.outcome == offline.ACCEPTED else title_of(result.outcome)
+
 
 class ResultsSerializer(serializers.Serializer[Any]):
     results = ResultSerializer(many=True, read_only=True)
@@ -99,7 +115,8 @@ class MySyncView(APIView):
     """Send what my phone noted without signal: ``POST /api/v1/me/attendance/sync``.
 
     The answer has a result for each item, in order. A nonce that was sent before is answered as
-    the first time; a refusal affects no other item and is kept for staff.
+    the first time; a refusal affects no other item and is kept for staff. An item without ``at``
+    happens now: it counts as told with signal, and its refusal is not kept.
     """
 
     # No key is kept, because each item has its nonce, and is a transaction of its own.

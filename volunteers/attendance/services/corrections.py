@@ -37,7 +37,7 @@ def correct(
     if attendance.volunteer_id in corrected_by.record_ids:
         raise errors.OwnHours
     presence.require(attendance, Attendance.Status.CHECKED_OUT)
-    if checked_in_at < attendance.shift.starts_at - presence.OPENS_BEFORE:
+    if checked_in_at < attendance.shift.check_in_opens_at:
         raise errors.CheckInTooEarly
     if checked_in_at >= attendance.shift.ends_at:
         raise errors.CheckInTooLate

@@ -1,7 +1,7 @@
 """Check-ins, check-outs and marks made without signal, sent when there is signal again.
 
 Each item is a transaction of its own. What is accepted is on record with its nonce (``nonces`` of
-the attendance); what is refused is kept for a human (RefusedClaim). docs/offline.md.
+the attendance); what was noted earlier and is refused is kept for a human (RefusedClaim). docs/offline.md.
 """
 
 from dataclasses import dataclass
@@ -96,7 +96,8 @@ class _Told:
                 return Result(self.item.nonce, ACCEPTED, self._done(is_led=leads))
             except Refusal as refused:
                 refusal = refused
-        if not communities:  # a stranger's: nobody is there to look at it
+        # Who is refused now reads why and can do otherwise; a stranger's claim nobody looks at.
+        if self.item.at is None or not communities:
             return Result(self.item.nonce, refusal.code)
         kept = presence.keep(
             refusal,

@@ -35,7 +35,6 @@ from volunteers.people import selectors
 
 Status = Attendance.Status
 Proof = Attendance.Proof
-OPENS_BEFORE = timedelta(minutes=30)  # check-in opens so long before the shift begins
 OFFLINE_FOR = timedelta(hours=72)  # a phone may tell so long afterwards
 # Claims refused with these are kept for staff. The final ones stay refused, so reporting them
 # again is refused alike.
@@ -182,13 +181,14 @@ def check_in(
             left_at = selectors.left_at(attendance.volunteer_id, attendance.community_id)
             if left_at is None or at is None or at > left_at + clocks.SKEW:
                 raise NotAVolunteerHere
-        opens_at = shift.starts_at - OPENS_BEFORE
-        if moment < opens_at:
+        if moment < shift.check_in_opens_at:
             raise errors.CheckInTooEarly
         arrived = _taken(
             at,
             code=_scanned(evidence, attendance),
-            earliest=max(opens_at, attendance.signed_up_at, _back_since(attendance, since_at)),
+            earliest=max(
+                shift.check_in_opens_at, attendance.signed_up_at, _back_since(attendance, since_at)
+            ),
             latest=min(moment, left_at or moment),
             now=moment,
         )
@@ -245,7 +245,7 @@ def mark(
         require(attendance, Status.SIGNED_UP, Status.NO_SHOW)
         if since_at is None:
             raise NotAVolunteerHere
-        if moment < shift.starts_at - OPENS_BEFORE:
+        if moment < shift.check_in_opens_at:
             raise errors.CheckInTooEarly
         if moment > shift.ends_at + OFFLINE_FOR:
             raise errors.CheckInTooLate
