@@ -46,7 +46,8 @@ class WorkerView(View):
     """The service worker of a room.
 
     ``files`` are static files beyond ``SHARED`` that its pages need without signal, ``kept`` the
-    addresses of pages that are kept as they were last answered.
+    addresses of pages that are kept as they were last answered; one ending in ``*`` stands for all
+    that begin so.
     """
 
     files: tuple[str, ...] = ()

@@ -1,7 +1,8 @@
 """Check-ins, check-outs and marks made without signal, sent when there is signal again.
 
 Each item is a transaction of its own. What is accepted is on record with its nonce (``nonces`` of
-the attendance); what was noted earlier and is refused is kept for a human (RefusedClaim). docs/offline.md.
+the attendance); what was noted earlier and is refused is kept for a human (RefusedClaim).
+docs/offline.md.
 """
 
 from dataclasses import dataclass

@@ -110,24 +110,6 @@ def _choices(named: str) -> dict[Any, Any]:
 
 
 @register.filter
-def reason(value: str) -> str:
-    """Write why points moved."""
-    return words_for(value)
-
-
-@register.filter
-def qr(code: str | None) -> str:
-    """Draw a code as a QR code in the page itself, so that no second request is awaited."""
-    return mark_safe(codes.inline(code)) if code else ""  # noqa: S308  # squares of ours
-
-
-@register.filter
-def in_fours(code: str | None) -> str:
-    """Write a code as people read it aloud: ``ABCD EFGH JKMN``."""
-    return " ".join((code or "")[at : at + 4] for at in range(0, len(code or ""), 4))
-
-
-@register.filter
 def wrong(refused: Mapping[str, Any] | None, name: str) -> list[str]:
     """Return what is wrong with the field ``name`` of a form that was refused."""
     found = ((refused or {}).get("errors") or {}).get(name, [])

@@ -12,8 +12,10 @@ export class Unreachable extends Error {}
 export class LoggedOut extends Error {}
 
 async function reach(address, how) {
+  // In a lift there seems to be a network: what has no answer by then is asked again. Photos take long.
+  const signal = how.body instanceof FormData ? undefined : AbortSignal.timeout?.(20_000);
   try {
-    return await fetch(address, { cache: "no-store", ...how });
+    return await fetch(address, { cache: "no-store", signal, ...how });
   } catch {
     throw new Unreachable();
   }

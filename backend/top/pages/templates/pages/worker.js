@@ -1,7 +1,7 @@
 // Keeps what works without signal: our own files, and a few pages as they were last answered.
 const NAME = "linli-{{ version }}";
 const SHELL = {{ shell|safe }};
-const KEPT = {{ kept|safe }}; // "/me/vouchers/*": all below
+const KEPT = {{ kept|safe }};
 const isKept = (path) => KEPT.some((one) => (one.endsWith("*") ? path.startsWith(one.slice(0, -1)) : path === one));
 
 self.addEventListener("install", (event) => {
@@ -41,9 +41,9 @@ async function page(request) {
   const path = new URL(request.url).pathname;
   try {
     const answer = await fetch(request);
-    if (answer.ok) await cache.put(path, answer.clone());
-    // Whoever logged out, and is led to the log-in, leaves no page of theirs behind.
-    if (answer.type === "opaqueredirect") await forget(cache);
+    if (answer.ok && !answer.redirected) await cache.put(new URL(request.url).pathname, answer.clone());
+    // Whoever logged out leaves no page of theirs behind.
+    if (answer.redirected || answer.type === "opaqueredirect") await forget(cache);
     return answer;
   } catch (error) {
     const kept = await cache.match(path);
@@ -53,6 +53,6 @@ async function page(request) {
 }
 
 async function forget(cache) {
-  const kept = (await cache.keys()).filter((one) => isKept(new URL(one.url).pathname));
-  await Promise.all(kept.map((one) => cache.delete(one)));
+  const pages = (await cache.keys()).filter((one) => isKept(new URL(one.url).pathname));
+  await Promise.all(pages.map((one) => cache.delete(one)));
 }
