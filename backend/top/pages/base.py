@@ -158,17 +158,8 @@ class Page(View):
         status: int = 200,
     ) -> HttpResponse:
         """Draw the page; ``refused`` is why its form was, ``status`` the API's."""
-        get_token(self.request)  # a script asks for its own by this cookie, where no form is too
-        # Asked by the API's own clock: an ETag is of its words.
-        shown = {
-            "title": self.title,
-            "tab": self.tab,
-            "room": room_of(self.request),
-            "refused": refused,
-            "typed": self.request.POST if refused else {},
-            **self.about(),
-            **self.told(**names),
-        }
+        if settings.CSRF_COOKIE_NAME not in self.request.COOKIES:
+            get_token(self.request)  # by its cookie a script asks for a token, where no form is too
         with timezone.override(ZoneInfo(settings.TIME_ZONE_OF_PLACES)):
             answer = render(self.request, self.template_name, shown, status=status)
         answer["Content-Security-Policy"] = content_security_policy(self.needs)
