@@ -70,7 +70,7 @@ def test_hours_are_told_with_their_minutes_points_and_state(pocket, wang, zhao, 
     presence.check_in(attendance=place, now=patrol.starts_at)
     presence.check_out(attendance=place, now=patrol.starts_at + timedelta(minutes=60))
     mine = pocket(wang)
-    assert "等待核定" in mine.get(f"/me/attendances/{place.pk}").content.decode()
+    assert "等待核实" in mine.get(f"/me/attendances/{place.pk}").content.decode()
 
     hours.verify(attendance=Attendance.objects.get(), verifier=zhao)
 

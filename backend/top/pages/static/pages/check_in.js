@@ -9,9 +9,11 @@ const LONG_AGO = 16 * 3600_000;
 const act = () => document.querySelector("[name=act]:checked").value;
 const tells = document.querySelector("[data-place]");
 const list = document.querySelector("[data-noted]");
-const notes = new Notes(list, show);
+const begun = act(); // as the page knew
+let next = begun;
 let here = null;
 let foundAt = 0;
+const notes = new Notes(list, show);
 
 async function find() {
   here = tells.checked ? await position() : null;
@@ -36,7 +38,9 @@ function note(item, what) {
 function show(things) {
   const since = Math.max(Date.parse(list.dataset.madeAt), Date.now() - LONG_AGO);
   const last = things.filter(({ state, notedAt }) => state === "waiting" || (state === "told" && notedAt > since)).at(-1);
-  if (last) document.querySelector(`[name=act][value=${last.item.act === "check_in" ? "check_out" : "check_in"}]`).checked = true;
+  const now = last ? { check_in: "check_out", check_out: "check_in" }[last.item.act] : begun;
+  if (now !== next) document.querySelector(`[name=act][value=${now}]`).checked = true; // else as chosen
+  next = now;
   for (const button of document.querySelectorAll("[data-attendance]")) {
     button.disabled = things.some(({ item, state }) => state !== "refused" && item.act === button.value && item.attendance_id === button.dataset.attendance);
   }

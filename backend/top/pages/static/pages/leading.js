@@ -11,6 +11,10 @@ function show(things) {
     const last = mine.findLast?.(({ state }) => state !== "refused") ?? mine.at(-1);
     const status = row.querySelector("[data-status]");
     if (!last) continue;
+    for (const button of row.querySelectorAll("button")) {
+      const isDone = button.value === last.item.act || (last.item.act !== "check_out" && button.value !== "check_out");
+      button.disabled = isDone && last.state !== "refused";
+    }
     status.textContent = last.state === "told" ? row.parentElement.dataset[last.status] : row.parentElement.dataset[last.state];
     status.className = `status ${last.state === "told" ? "done" : last.state === "waiting" ? "amber" : "red"}`;
   }

@@ -85,7 +85,9 @@ export class Notes {
     // Of all addresses, and only what needs a look, where nothing is noted.
     const isShown = ({ address, state }) => (this.address ? address === this.address : state !== "told");
     const things = all.filter((one) => !isOver(one)).map(({ thing }) => thing).filter(isShown);
-    this.list.replaceChildren(...things.map((thing) => this.drawn(thing)).reverse());
+    const from = this.list.dataset.latest ? things.length - this.list.dataset.latest : 0;
+    const shown = things.filter(({ state }, n) => n >= from || state === "refused");
+    this.list.replaceChildren(...shown.map((thing) => this.drawn(thing)).reverse());
     this.onChange(things);
   }
 
