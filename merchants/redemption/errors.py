@@ -49,6 +49,13 @@ class CodeUsed(Conflict):
     title = _("This code has been used.")
 
 
+class PayCodeShown(Conflict):
+    """The scanned code is a volunteer's pay code: it is taken by ``payments``."""
+
+    code = "pay_code_shown"
+    title = _("This code pays: choose what for.")
+
+
 class CodeExpired(Conflict):
     code = "code_expired"
     title = _("This code has expired; its points go back to the wallet.")

@@ -1,5 +1,6 @@
 """Vouchers and redemptions, refunds, scans at counters, and pay codes."""
 
+from hashlib import sha256
 from typing import ClassVar
 
 import pgtrigger
@@ -293,6 +294,11 @@ class PayCode(TenantModel):
     def code(self) -> str | None:
         """The code in the clear; None once it was used."""
         return vault.decrypt(self.code_encrypted) if self.code_encrypted else None
+
+    @staticmethod
+    def digest_of(code: str) -> str:
+        """Return the digest by which a code, as it was made, is found."""
+        return sha256(code.encode()).hexdigest()
 
 
 class VoucherKey(TenantModel):

@@ -1,6 +1,7 @@
 """Queries for vouchers and scans at counters; newest first."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
@@ -18,7 +19,12 @@ from backend.events.models import Status
 from merchants.catalogue.models import Fair, Offer
 from merchants.partners.models.merchants import Device, Merchant
 from merchants.partners.models.partnerships import Partnership
-from merchants.partners.selectors import communities_with, merchants_of, merchants_owned_by
+from merchants.partners.selectors import (
+    ACCEPTED,
+    communities_with,
+    merchants_of,
+    merchants_owned_by,
+)
 from merchants.redemption.models import PayCode, Redemption, Refund, ScanAttempt
 
 
@@ -134,6 +140,13 @@ def devices_owned_by(user: User) -> QuerySet[Device]:
 
 def _devices(whose: Q) -> QuerySet[Device]:
     return Device.objects.filter(whose).select_related("merchant").order_by("-id")
+
+
+def is_pay_code(merchant_id: UUID, code: str) -> bool:
+    """Tell whether ``code`` is, or was in the last hour, a pay code of the shop's communities."""
+    there = communities_with(merchant_id, **ACCEPTED)
+    digest = PayCode.digest_of(code)
+    return PayCode.objects.filter(community__in=there, code_digest=digest).exists()
 
 
 def offline_scans_at(merchant: Merchant) -> QuerySet[ScanAttempt]:

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
+from backend.accounts.models import Attempts
 from merchants.catalogue.errors import OfferUnknown, OfferWithdrawn, OutOfStock, PointsNotAgreed
 from merchants.catalogue.services import offers as catalogue
 from merchants.models import (
@@ -336,6 +337,22 @@ def test_a_clerk_is_told_what_to_do_and_nothing_of_the_person(
         "colour": "red",
         "sound": "refused",
     }
+
+
+def test_a_pay_code_at_the_counters_scanner_says_that_it_pays(
+    logged_in, chen, wang, shop, shown, tea, books
+):
+    before = books(wang)
+
+    answer = logged_in(chen).post(
+        f"/api/v1/merchants/{shop.pk}/scans", {"code": shown}, headers={"Idempotency-Key": "1"}
+    )
+
+    told = answer.json()
+    assert (answer.status_code, told["code"], told["colour"]) == (409, "pay_code_shown", "amber")
+    assert books(wang) == before
+    assert not ScanAttempt.objects.exists()
+    assert not Attempts.objects.filter(scope="codes").exists()  # it was no guess
 
 
 def test_a_volunteers_own_phone_is_told_all_of_it(logged_in, wang, shop, tea, grant_points):

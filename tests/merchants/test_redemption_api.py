@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 
 from backend.api.models import IdempotencyKey
 from backend.codes import ALPHABET
@@ -14,6 +16,7 @@ from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import vouchers as redemption
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 UNKNOWN = UUID("01900000-0000-7000-8000-000000000000")
 
 
@@ -485,6 +488,17 @@ def test_what_was_redeemed_here(till, wang, tea, tea_house, voucher):
     (line,) = listed["results"]
     assert line.pop("refunded_quantity") == 0
     assert line.items() <= scanned.json().items()
+
+
+def test_what_was_redeemed_on_a_day(till, tea_house, voucher):
+    post(till, f"merchants/{tea_house.merchant_id}/scans", {"code": voucher.code})
+    today = timezone.localdate(timezone=SHANGHAI)
+    address = f"/api/v1/merchants/{tea_house.merchant_id}/redemptions"
+
+    def count(since):
+        return len(till.get(address, {"since": since.isoformat()}).json()["results"])
+
+    assert (count(today), count(today + timedelta(days=1))) == (1, 0)
 
 
 @pytest.mark.parametrize(

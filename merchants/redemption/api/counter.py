@@ -6,6 +6,7 @@ from django.http import Http404
 from rest_framework.views import APIView
 
 from backend.accounts.models import User
+from backend.api.filters import DaysFilter
 from backend.api.views import ListView, writes
 from merchants.partners.api.members import at_counter, at_workplace
 from merchants.partners.errors import MerchantUnknown
@@ -21,7 +22,8 @@ class ScanView(APIView):
     """Redeem a voucher that a clerk scans: ``POST /api/v1/merchants/{merchant_id}/scans``.
 
     Refusals have a ``colour``, a ``sound`` and ``what_to_do``; ``code_used`` also ``redeemed_at``.
-    Every attempt is recorded. After 20 unknown codes in an hour the clerk has to wait (429).
+    Every attempt is recorded, except a pay code's (``pay_code_shown``): choose what it is to pay
+    for, and send it to ``payments``. After 20 unknown codes in an hour the clerk has to wait (429).
     """
 
     @writes(
@@ -41,6 +43,10 @@ class ScanView(APIView):
             raise Http404 from None
 
 
+class RedeemedFilter(DaysFilter):
+    moment = "closed_at"
+
+
 class RedeemedListView(ListView[Redemption]):
     """List my shop's redemptions: ``GET /api/v1/merchants/{merchant_id}/redemptions``.
 
@@ -48,4 +54,5 @@ class RedeemedListView(ListView[Redemption]):
     """
 
     serializer_class = OwnersRedeemedSerializer
+    filterset_class = RedeemedFilter
     finds = at_workplace(selectors.redemptions_at)

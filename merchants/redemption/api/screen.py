@@ -44,11 +44,13 @@ _AMBER = (
     errors.CodeExpired,
     errors.CodeCancelled,
     errors.QuantityTooLarge,
+    errors.PayCodeShown,
     TooManyAttempts,
 )
 _TAKE_AGAIN = _("Ask the volunteer to take the item again; the points go back by themselves.")
 _TO_DO: dict[type[Refusal], Promise] = {
     errors.PayCodeExpired: _("Ask the volunteer to show the code anew; it changes every minute."),
+    errors.PayCodeShown: _("Choose what is bought, or enter points; nothing was taken yet."),
     errors.CodeUnknown: _("Scan again, or type the twelve characters under the code."),
     TooManyAttempts: _(
         "Let a colleague scan, or try again in an hour: too many codes were unknown."

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from hashlib import sha256
 from uuid import UUID
 
 from django.conf import settings
@@ -41,7 +40,7 @@ def show(*, volunteer: User, community: Community) -> PayCode:
     return PayCode.objects.create(
         community=community,
         volunteer=volunteer,
-        code_digest=_digest(as_made(code)),
+        code_digest=PayCode.digest_of(as_made(code)),
         code_encrypted=vault.encrypt(code),
         made_at=now,
         expires_at=now + settings.PAY_CODE_LIFETIME,
@@ -78,7 +77,7 @@ def pay(
             PayCode.objects.select_for_update(no_key=True, of=("self",))
             .select_related("volunteer")
             .annotate(now=Now())
-            .filter(code_digest=_digest(attempt.shown))
+            .filter(code_digest=PayCode.digest_of(attempt.shown))
         )
         there = communities_with(merchant.pk, **ACCEPTED)
         found = (codes.filter(community=community_id).first() for community_id in there)
@@ -135,7 +134,3 @@ def take_and_redeem(
         redeem(replace(attempt, id=new_id(), shown=voucher.code), voucher.code)
         for voucher in vouchers
     ]
-
-
-def _digest(code: str) -> str:
-    return sha256(code.encode()).hexdigest()

@@ -27,7 +27,7 @@ from merchants.catalogue.models import Offer
 from merchants.catalogue.services import terms
 from merchants.partners.errors import PartnerNotActive
 from merchants.partners.models.partnerships import Partnership, Terms
-from merchants.redemption import errors, given_back
+from merchants.redemption import errors, given_back, selectors
 from merchants.redemption.models import Redemption
 from merchants.redemption.services import conditions, redeeming, refunds, voucher_tokens
 from merchants.redemption.services.redeeming import Attempt, Scanned, refuse
@@ -162,8 +162,9 @@ def scan(
 
     With ``quantity``, that many pieces are handed out and the rest is refunded at once. Takes one
     round trip; one more for a signed code. Every attempt is recorded with its outcome; an unknown
-    code counts against the clerk at every merchant. ``now`` is given to replay the past. Raises
-    TooManyAttempts (nothing is looked up), CodeTampered, whatever ``redeem`` raises, and last
+    code counts against the clerk at every merchant. A pay code does not, and is not recorded: what
+    it pays for is asked next. ``now`` is given to replay the past. Raises TooManyAttempts (nothing
+    is looked up), CodeTampered, PayCodeShown, whatever ``redeem`` raises, and last
     QuantityTooLarge.
     """
     attempt = Attempt(merchant_id=merchant_id, person=clerk, shown=code)
@@ -179,6 +180,8 @@ def scan(
             if isinstance(answer, Scanned) and quantity and quantity < answer.quantity:
                 answer = _hand_out(attempt, answer, quantity)
         if isinstance(answer, errors.CodeUnknown):
+            if selectors.is_pay_code(merchant_id, attempt.shown):
+                raise errors.PayCodeShown
             raise refuse(attempt, answer)
         if isinstance(answer, Refusal):
             raise answer
