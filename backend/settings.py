@@ -523,11 +523,12 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"  # what is stored; people see their community's own zone
 TIME_ZONE_OF_PLACES = "Asia/Shanghai"  # unless they say otherwise
-# What pages load of others, as `make setup` brings it from npm; without it nobody scans by camera.
+# What pages load of others, as `make setup` brings it from npm; without it nobody scans by camera
+# or without signal.
 _PACKAGES = BASE_DIR / "backend/top/pages/node_modules"
 STATICFILES_DIRS = [
     (name, _PACKAGES / path)
-    for name, path in [("zxing", "zxing-wasm/dist")]
+    for name, path in [("zxing", "zxing-wasm/dist"), ("noble", "@noble/ed25519")]
     if (_PACKAGES / path).exists()
 ]
 STATIC_ROOT = HOME / "static"

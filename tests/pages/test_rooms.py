@@ -72,10 +72,10 @@ def test_a_page_may_do_what_it_needs_and_no_other(pocket, wang, client):
 
 @needs_chromium
 @pytest.mark.slow
-def test_a_camera_reads_a_code(at_camera, wang, tmp_path: Path):
+def test_a_camera_reads_a_code(at_camera, chen, tmp_path: Path):
     picture = tmp_path / "code.png"
     picture.write_bytes(codes.picture("LINLI-TEST-CODE", "png"))
-    window = at_camera(wang, picture, "/scan/")
+    window = at_camera(chen, picture, "/scan/")
     window.goto("/scan/")
 
     assert window.page.evaluate(READ) == "LINLI-TEST-CODE"

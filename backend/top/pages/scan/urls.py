@@ -1,19 +1,16 @@
-"""Addresses of a clerk's pages: ``/scan/``."""
+"""Addresses of a clerk's and an owner's pages: ``/scan/``."""
 
 from django.urls import path
 
-from backend.api.throttling import PublicThrottle, throttled
-from backend.top.pages.base import page
 from backend.top.pages.rooms import token
-from backend.top.pages.scan import counter
+from backend.top.pages.scan import counter, mine, owner, shop, statements, today
 
 urlpatterns = [
-    page("", counter.CounterView, "scan"),
     path("token", token, name="scan-token"),
-    path(
-        "manifest.webmanifest",
-        throttled(PublicThrottle)(counter.Manifest.as_view()),
-        name="scan-manifest",
-    ),
-    path("worker.js", throttled(PublicThrottle)(counter.Worker.as_view()), name="scan-worker"),
+    *counter.urlpatterns,
+    *shop.urlpatterns,
+    *today.urlpatterns,
+    *statements.urlpatterns,
+    *owner.urlpatterns,
+    *mine.urlpatterns,
 ]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -65,11 +65,9 @@ def day(value: str | date | None) -> str:
 
 
 @register.filter
-def remains(value: str | datetime | None) -> str:
-    """Write how long it is until a moment, in its largest unit: ``5 hours``; "" once it is over."""
-    if not value or (at := _local(value)) <= timezone.now():
-        return ""
-    return timeuntil(at, depth=1)
+def last_day(end: str) -> str:
+    """Write the last day of a period that goes up to the day ``end``."""
+    return day(date.fromisoformat(end) - timedelta(days=1))
 
 
 def _local(value: str | datetime) -> datetime:

@@ -2,6 +2,7 @@
 export const room = "/" + location.pathname.split("/")[1] + "/";
 const cookie = (name) =>
   document.cookie.split("; ").find((one) => one.startsWith(name + "="))?.slice(name.length + 1) ?? "";
+const PATIENCE = 12_000; // milliseconds: bars without an answer are no signal
 let token = null;
 let goodUntil = 0;
 
@@ -12,12 +13,14 @@ export class Unreachable extends Error {}
 export class LoggedOut extends Error {}
 
 async function reach(address, how) {
-  // In a lift there seems to be a network: what has no answer by then is asked again. Photos take long.
-  const signal = how.body instanceof FormData ? undefined : AbortSignal.timeout?.(20_000);
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), PATIENCE);
   try {
-    return await fetch(address, { cache: "no-store", signal, ...how });
+    return await fetch(address, { cache: "no-store", signal: stop.signal, ...how });
   } catch {
     throw new Unreachable();
+  } finally {
+    clearTimeout(timer);
   }
 }
 

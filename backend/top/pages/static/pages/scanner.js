@@ -2,6 +2,7 @@
 // not at all where the browser has one of its own.
 const STATIC = new URL("..", import.meta.url).href;
 const PAUSE = 120; // milliseconds between two looks
+const AWAY = 20; // looks after which a code that comes back is a new one
 let decoder = null;
 
 async function ownDecoder() {
@@ -38,11 +39,15 @@ function pixels(source, width, height) {
   return drawing.getImageData(0, 0, width, height);
 }
 
-/** The camera behind a <video>. `start` reads until a code is found: onCode(text) once for each. */
+/**
+ * The camera behind a <video>. `start` reads until it is stopped: onCode(text) once for each code, and
+ * again only for one that was out of sight. Nothing is read while it is `paused`.
+ */
 export class Camera {
   constructor(video) {
     this.video = video;
     this.stream = null;
+    this.paused = false;
   }
 
   /** Throws a DOMException if there is no camera or the person does not allow it. */
@@ -56,10 +61,15 @@ export class Camera {
     this.video.setAttribute("playsinline", "");
     await this.video.play();
     let last = null;
+    let away = 0;
     while (this.stream === stream) {
-      const text = await this.look();
-      if (text !== null && text !== last && this.stream === stream) onCode(text);
-      last = text ?? last;
+      const text = this.paused ? last : await this.look();
+      away = text === null ? away + 1 : 0;
+      if (away > AWAY) last = null;
+      if (text !== null && text !== last && this.stream === stream && !this.paused) {
+        last = text;
+        onCode(text);
+      }
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
   }

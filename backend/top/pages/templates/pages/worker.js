@@ -15,7 +15,8 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(
     caches.keys()
       .then((names) => Promise.all(names.filter((one) => one.startsWith("linli-") && one !== NAME).map((one) => caches.delete(one))))
-      .then(() => self.clients.claim()),
+      .then(() => self.clients.claim())
+      .then(() => Promise.all(KEPT.map((one) => page(new Request(one)).catch(() => {})))),
   );
 });
 
