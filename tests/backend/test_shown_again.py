@@ -29,6 +29,8 @@ TAKE_NO_KEY = {
     "post api/v1/wechatpay/callback/<uuid:community_id>": (
         "WeChat Pay signs it and repeats it until it is taken"
     ),
+    "post api/v1/invitations/accept-as-new": "nobody is logged in; a code works once",
+    "post api/v1/invitations/look": "nobody is logged in, and nothing changes",
     "post api/v1/role-invitations/accept-as-new": "nobody is logged in; a code works once",
     "post api/v1/role-invitations/look": "nobody is logged in, and nothing changes",
     "post api/v1/setup": "nobody is logged in; a code works once",
@@ -40,6 +42,8 @@ RUN_AGAIN = {
     "communities_notice_texts_preview_create": "reads",
     "communities_rules_tryout_create": "reads",
     "communities_rules_example_create": "reads",
+    "invitations_look_create": "reads",
+    "invitations_accept_as_new_create": "a code works once, and nobody is logged in",
     "role_invitations_look_create": "reads",
     "role_invitations_accept_as_new_create": "a code works once, and nobody is logged in",
     "setup_create": "a code works once, and nobody is logged in",

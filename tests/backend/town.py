@@ -1518,7 +1518,9 @@ def business(
             "value_fen": 30_000,
             "reason": "合适",
         },
+        "POST /api/v1/invitations/look": {"code": invitation.code},
         "POST /api/v1/invitations/accept": {"code": invitation.code},
+        "POST /api/v1/invitations/accept-as-new": {"code": invitation.code, **NEWCOMER},
         "POST /api/v1/join-requests/{join_request_id}/reject": {"reason": "不住在这里"},
         "PATCH /api/v1/me/notice-settings": {
             "language": "en",

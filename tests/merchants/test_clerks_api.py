@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from backend.accounts.services.attempts import CODES
 from backend.audit.models import AuditEntry
@@ -14,6 +15,7 @@ from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import vouchers as redemption
 
 UNKNOWN = UUID("01900000-0000-7000-8000-000000000000")
+NEWCOMER = {"name": "孙新人", "username": "sun", "password": "correct horse battery staple"}
 Role = MerchantMember.Role
 
 
@@ -81,6 +83,51 @@ def test_an_owner_invites_and_a_newcomer_accepts(office, zhou, sun, shop, addres
             "accepted_by": shown(sun),
         }
     )
+
+
+def test_somebody_new_looks_at_an_invitation_and_accepts_it(zhou, shop):
+    made = invitations.invite(merchant=shop, invited_by=zhou, role=Role.CLERK)
+    code = made.code
+
+    looked = APIClient().post("/api/v1/invitations/look", {"code": code})
+    accepted = APIClient().post("/api/v1/invitations/accept-as-new", {"code": code, **NEWCOMER})
+    again = APIClient().post("/api/v1/invitations/look", {"code": code})
+
+    assert (looked.status_code, looked.json()) == (
+        200,
+        {
+            "merchant": "茶馆",
+            "role": "clerk",
+            "invited_by": "周**",
+            "expires_at": utc(made.expires_at),
+        },
+    )
+    member = MerchantMember.objects.get(user__username="sun")
+    assert (accepted.status_code, accepted.json()) == (
+        201,
+        {"id": str(member.pk), "merchant": "茶馆", "role": "clerk", "username": "sun"},
+    )
+    assert member.user.check_password(NEWCOMER["password"])
+    assert (again.status_code, again.json()["code"]) == (409, "invitation_used")
+
+
+@pytest.mark.parametrize(
+    ("told", "status", "refusal"),
+    [
+        ({"username": "zhou"}, 409, "username_taken"),
+        ({"password": "12345678"}, 400, "invalid_input"),
+        ({"code": "2345-6789-ABCD-EFGH"}, 404, "invitation_unknown"),
+    ],
+)
+def test_nobody_new_is_put_on_record_if_refused(zhou, shop, told, status, refusal):
+    code = invitations.invite(merchant=shop, invited_by=zhou, role=Role.CLERK).code
+
+    answer = APIClient().post(
+        "/api/v1/invitations/accept-as-new", {"code": code, **NEWCOMER, **told}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (status, refusal)
+    assert not MerchantMember.objects.exclude(user=zhou).exists()
 
 
 def test_a_code_is_told_again_to_who_made_it_until_somebody_accepts_it(
@@ -231,4 +278,4 @@ def test_to_all_others_there_is_no_such_thing(
         assert getattr(logged_in(neighbour), method)(theirs).status_code == 404
     assert getattr(client, method)(f"{address}/{path}").status_code == 401
     assert AuditEntry.objects.count() == before
-    assert client.post("/api/v1/invitations/accept").status_code == 401
+    assert APIClient().post("/api/v1/invitations/accept").status_code == 401

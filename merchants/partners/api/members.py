@@ -6,20 +6,27 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.addresses import counted_as
 from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.idempotency import Finds
 from backend.api.views import ListView, OpenView, below, seen, writes
 from merchants.partners import selectors
 from merchants.partners.api.serializers import (
+    AcceptAsNewWorkerSerializer,
     AcceptInvitationSerializer,
     InvitationSerializer,
+    InvitedToWorkSerializer,
     InviteSerializer,
     MemberOfMerchantSerializer,
     NewInvitationSerializer,
+    NewWorkerSerializer,
     WorkplaceSerializer,
 )
 from merchants.partners.models.merchants import Invitation, Merchant, MerchantMember
@@ -134,6 +141,24 @@ class RevokeInvitationView(APIView):
 
 
 # --- whoever has the code ---------------------------------------------------------------------
+class LookAtInvitationView(APIView):
+    """Tell at which merchant a code lets somebody work: ``POST /api/v1/invitations/look``. Public.
+
+    The code stands in the body because addresses are written into logs. Wrong codes count as
+    guesses of the person who is logged in, else of the address they come from.
+    """
+
+    permission_classes = (AllowAny,)
+
+    @extend_schema(request=AcceptInvitationSerializer, responses=InvitedToWorkSerializer)
+    def post(self, request: Request) -> Response:
+        body = AcceptInvitationSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        who = request.user if isinstance(request.user, User) else counted_as(request)
+        found = invitations.look(who=who, **body.validated_data)
+        return Response(InvitedToWorkSerializer(found).data)
+
+
 class AcceptInvitationView(APIView):
     """Accept an invitation by its code: ``POST /api/v1/invitations/accept``.
 
@@ -149,3 +174,20 @@ class AcceptInvitationView(APIView):
     def post(self, user: User, code: str) -> Merchant:
         member = invitations.accept(user=user, code=code)
         return selectors.merchants_of(user).get(pk=member.merchant_id)
+
+
+class AcceptInvitationAsNewView(APIView):
+    """Accept an invitation as somebody new: ``POST /api/v1/invitations/accept-as-new``. Public.
+
+    Whoever has the code tells their name, and the username and password that they log in with from
+    now on. Somebody who is on record already logs in and accepts as who they are.
+    """
+
+    permission_classes = (AllowAny,)
+
+    @extend_schema(request=AcceptAsNewWorkerSerializer, responses={201: NewWorkerSerializer})
+    def post(self, request: Request) -> Response:
+        body = AcceptAsNewWorkerSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        member = invitations.accept_as_new(address=counted_as(request), **body.validated_data)
+        return Response(NewWorkerSerializer(member).data, status=201)

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from backend.accounts.api.fields import CodeField
-from backend.accounts.api.serializers import ColleagueSerializer
+from backend.accounts.api.serializers import ColleagueSerializer, NewPersonSerializer
 from backend.api.fields import TextField
 from backend.api.serializers import ReadSerializer
 from backend.communities.models import Community
@@ -84,3 +84,29 @@ class AcceptInvitationSerializer(serializers.Serializer[Any]):
     """A ``code`` as the owner told it, in either case, with or without the hyphens."""
 
     code = CodeField(length=CODE_LENGTH)
+
+
+class AcceptAsNewWorkerSerializer(AcceptInvitationSerializer, NewPersonSerializer):
+    """A code, and who accepts it: somebody who is not on record yet."""
+
+
+class InvitedToWorkSerializer(ReadSerializer[Invitation]):
+    """The merchant and the role that a code is good for, for whoever has the code."""
+
+    merchant = serializers.CharField(source="merchant.name", read_only=True)
+    invited_by = serializers.CharField(source="invited_by.masked_name", read_only=True)
+
+    class Meta:
+        model = Invitation
+        fields = ("role", "expires_at")
+
+
+class NewWorkerSerializer(ReadSerializer[MerchantMember]):
+    """Somebody new who works at a merchant, and how they log in."""
+
+    username = serializers.CharField(source="user.username", read_only=True)
+    merchant = serializers.CharField(source="merchant.name", read_only=True)
+
+    class Meta:
+        model = MerchantMember
+        fields = ("id", "role")

@@ -34,7 +34,9 @@ urlpatterns = [
     path(f"{MERCHANT}/invitations", members.InvitationListView.as_view()),
     path(INVITATION, members.InvitationView.as_view()),
     path(f"{INVITATION}/revoke", members.RevokeInvitationView.as_view()),
+    path("invitations/look", members.LookAtInvitationView.as_view()),
     path("invitations/accept", members.AcceptInvitationView.as_view()),
+    path("invitations/accept-as-new", members.AcceptInvitationAsNewView.as_view()),
 ]
 
 for word, kind in (("needs", Listing.Kind.NEED), ("resources", Listing.Kind.RESOURCE)):

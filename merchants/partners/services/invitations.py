@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.accounts.services import attempts
+from backend.accounts.services.logins import set_first_password
 from backend.invitations import services as by_code
 from backend.invitations.errors import InvitationUnknown, InvitationUsed
 from merchants.partners import errors, selectors
@@ -55,6 +56,18 @@ def _invite(merchant: Merchant, invited_by: User, role: Role) -> Invitation:
     return invitation
 
 
+def look(*, who: User | str, code: str) -> Invitation:
+    """Return the invitation with this code as long as ``who`` can accept it.
+
+    A stranger is the address that they ask from. Raises TooManyAttempts, InvitationUnknown,
+    InvitationUsed, InvitationRevoked, InvitationExpired, OwnInvitation.
+    """
+    with attempts.guessing(who, InvitationUnknown), transaction.atomic():
+        invitation = _with_code(code)
+        by_code.require_good(invitation, user=None if isinstance(who, str) else who)
+    return invitation
+
+
 def accept(*, user: User, code: str) -> MerchantMember:
     """Let ``user`` work at the merchant that made the code. A code is good for one person.
 
@@ -63,21 +76,29 @@ def accept(*, user: User, code: str) -> MerchantMember:
     keep their role, and the code stays good).
     """
     with attempts.guessing(user, InvitationUnknown), transaction.atomic():
-        known = Invitation.objects.select_related("merchant")
-        invitation = by_code.with_code(known, code)
+        invitation = _with_code(code)
         merchant = invitation.merchant
         if invitation.accepted_by_id == user.pk:
             mine = selectors.current_members_of(merchant).filter(user=user).first()
             if mine is not None:
                 return mine
         by_code.require_good(invitation, user=user)
-        member, is_new = partners.take_on(merchant=merchant, user=user, role=Role(invitation.role))
-        if not is_new:
-            raise errors.AlreadyWorksThere
-        ended = by_code.accept(invitation, user)
-        ended["after"] |= {"role": member.role, "merchant_member": str(member.pk)}
-        _record("accept", invitation, user, ended)
-        return member
+        return _take(invitation, user)
+
+
+def accept_as_new(
+    *, address: str, code: str, name: str, username: str, password: str
+) -> MerchantMember:
+    """Put somebody new on record, with their own password, and let them work at the merchant.
+
+    ``address`` is where they ask from. Raises what ``look`` and ``set_first_password`` raise.
+    """
+    with attempts.guessing(address, InvitationUnknown), transaction.atomic():
+        invitation = _with_code(code)
+        by_code.require_good(invitation, user=None)
+        person = User(name=name)
+        user = set_first_password(user=person, username=username, password=password)
+        return _take(invitation, user)
 
 
 @transaction.atomic
@@ -130,6 +151,21 @@ def dismiss(*, member: MerchantMember, dismissed_by: User) -> MerchantMember:
     )
     for invitation in open_ones.select_related("merchant").order_by("pk"):
         _record("revoke", invitation, dismissed_by, by_code.revoke(invitation, dismissed_by))
+    return member
+
+
+def _with_code(code: str) -> Invitation:
+    return by_code.with_code(Invitation.objects.select_related("merchant", "invited_by"), code)
+
+
+def _take(invitation: Invitation, user: User) -> MerchantMember:
+    merchant, role = invitation.merchant, Role(invitation.role)
+    member, is_new = partners.take_on(merchant=merchant, user=user, role=role)
+    if not is_new:
+        raise errors.AlreadyWorksThere
+    ended = by_code.accept(invitation, user)
+    ended["after"] |= {"role": member.role, "merchant_member": str(member.pk)}
+    _record("accept", invitation, user, ended)
     return member
 
 
