@@ -3,7 +3,7 @@
 from django.urls import path
 
 from backend.top.pages.rooms import token
-from backend.top.pages.scan import counter, mine, owner, shop, statements, today
+from backend.top.pages.scan import counter, invitations, mine, owner, shop, statements, today
 
 urlpatterns = [
     path("token", token, name="scan-token"),
@@ -12,5 +12,6 @@ urlpatterns = [
     *today.urlpatterns,
     *statements.urlpatterns,
     *owner.urlpatterns,
+    *invitations.urlpatterns,
     *mine.urlpatterns,
 ]
