@@ -69,7 +69,7 @@ const amber = (word, why, more = {}) => show({ colour: "amber", sound: "attentio
 const red = (why) =>
   show({ colour: "red", sound: "refused", word: words.refused, lines: [why, words.giveNothing] });
 
-function showAnswer({ good, data }) {
+function showAnswer({ good, data }, again = null) {
   if (good) {
     const items = data.items ?? [data];
     const lines = items.map((one) => `${one.offer_title} ${said(words.times, { count: one.quantity })}`);
@@ -83,6 +83,7 @@ function showAnswer({ good, data }) {
     sound: data.sound ?? "attention",
     word: data.result ?? words.refused,
     lines: [wrong ?? data.title, before, data.what_to_do],
+    again,
   });
 }
 
@@ -180,29 +181,43 @@ at("photo").addEventListener("change", async ({ target }) => {
   scan(code, Number(at("quantity").value));
 });
 
-// --- a pay code ---------------------------------------------------------------------------------
-let pays = null;
-let pay = null;
+// --- a pay code, or a card that takes a PIN ------------------------------------------------------
+const card = at("card");
+let next = null; // what is done once the dialog is filled in
 
-function choose(code) {
-  pays = code;
-  state();
-  payment.querySelector("form").reset();
-  payment.showModal();
+for (const dialog of [payment, card]) {
+  dialog.querySelector("[data-closes]").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => rest(dialog, "filled", next));
+  dialog.querySelector("form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    next = dialog.fill(Object.fromEntries(new FormData(event.target)));
+    dialog.close("filled");
+  });
 }
 
-at("leave").addEventListener("click", () => payment.close());
-payment.addEventListener("close", () => rest(payment, "pay", pay));
-payment.querySelector("form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  event.stopPropagation();
-  const { offer, amount } = Object.fromEntries(new FormData(event.target));
-  const count = Number(amount);
-  const body = { code: pays, ...(offer ? { items: [{ offer_id: offer, quantity: count }] } : { points: count }) };
+function fill(dialog, how) {
+  state();
+  dialog.fill = how;
+  dialog.querySelector("form").reset();
+  dialog.showModal();
+}
+
+const choose = (code) =>
+  fill(payment, ({ offer, amount }) => {
+    const count = Number(amount);
+    return pay({ code, ...(offer ? { items: [{ offer_id: offer, quantity: count }] } : { points: count }) });
+  });
+const askPin = (body) => fill(card, ({ pin }) => pay({ ...body, pin }));
+
+function pay(body) {
   const key = newKey();
-  pay = async () => showAnswer(await send("payments", body, key));
-  payment.close("pay");
-});
+  return async () => {
+    const answer = await send("payments", body, key);
+    if (answer.data.code === "card_pin_needed") return askPin(body);
+    showAnswer(answer, answer.data.code === "card_pin_wrong" ? async () => askPin(body) : null);
+  };
+}
 
 // --- what is kept on this phone -----------------------------------------------------------------
 async function list() {
