@@ -58,6 +58,7 @@ ONCE_BY_ITSELF = {
     "communities_join_create": "one request of a person for a community",
     "invitations_accept_create": "one job of a person at a merchant, by one code",
     "role_invitations_accept_create": "one role of a person in a place, by one code",
+    "invitations_accept_as_new_create": "one person, by one code",
     "role_invitations_accept_as_new_create": "one person, by one code",
     "setup_create": "one operator, by one code",
     "me_children_create": "one guardianship of a pair, by one code",
