@@ -49,13 +49,15 @@ function state(text = "") {
   at("state").hidden = !text;
 }
 
-/** Show a result until it is put away: {colour, sound, word, lines, again, logIn}. */
+/** Show a result until it is put away: {colour, sound, word, lines, again, logIn, redemption}. */
 function show(told) {
   state();
   result.className = `result ${told.colour}`;
   again = told.again ?? null;
   at("again").hidden = again === null;
   at("log-in").hidden = !told.logIn;
+  at("refund").hidden = !told.redemption;
+  at("refund").href = at("refund").dataset.of + told.redemption;
   result.showModal();
   at("result-word").textContent = told.word;
   at("result-lines").replaceChildren(
@@ -74,7 +76,7 @@ function showAnswer({ good, data }, again = null) {
     const items = data.items ?? [data];
     const lines = items.map((one) => `${one.offer_title} ${said(words.times, { count: one.quantity })}`);
     lines.push(said(words.points, { count: data.price_points }), data.volunteer);
-    return show({ colour: data.colour, sound: data.sound, word: data.result, lines });
+    return show({ colour: data.colour, sound: data.sound, word: data.result, lines, redemption: data.id });
   }
   const wrong = Object.values(data.errors ?? {}).flat()[0]?.message;
   const before = data.redeemed_at && said(words.before, { at: time(data.redeemed_at) });
@@ -175,6 +177,7 @@ at("typed").addEventListener("submit", (event) => {
   at("code").value = "";
 });
 at("photo").addEventListener("change", async ({ target }) => {
+  state(words.asking);
   const code = target.files[0] ? await codeIn(target.files[0]).catch(() => null) : null;
   target.value = "";
   if (code === null) return state(words.noCode);
