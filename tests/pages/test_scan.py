@@ -190,7 +190,6 @@ def test_a_pay_code_pays_for_an_offer_by_keyboard_alone(phone, lake, wang, chen,
     page.fill("#code", code)
     page.press("#code", "Enter")
     page.wait_for_selector("#payment[open]")
-    assert window.barriers() == []
     page.keyboard.press("Space")  # the first offer has the focus
     page.keyboard.press("Enter")
 

@@ -25,8 +25,8 @@ async function within(mode, act) {
 }
 
 /**
- * A list of one kind ("check-ins") and one person: whoever logs in to a phone after somebody else
- * sees nothing of theirs, and sends none of it.
+ * A list of one kind ("check-ins") and one owner. What is a person's own is theirs: whoever logs in to
+ * a phone after somebody else sees nothing of it, and sends none of it. A shop's is its clerks'.
  */
 export class Waiting {
   constructor(kind, owner) {
