@@ -50,6 +50,7 @@ function replace(fresh, since) {
 
 /** What the phone kept of a page whose code is used is out of date. */
 async function forget() {
+  if (!("caches" in globalThis)) return; // nor is there a worker
   for (const name of await caches.keys()) await (await caches.open(name)).delete(location.pathname);
 }
 
