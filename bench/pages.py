@@ -1,4 +1,4 @@
-"""What a phone on a bad network waits for: the pay code, and the first load of a room.
+"""Waiting on a bad network: for the pay code, and for the first load of a room.
 
 Chromium at a live server with 2 workers. The pay code is timed from the tap in the wallet to the
 code on the screen, with a network like slow 3G (400 kbit/s, 400 ms) and without, taking turns.

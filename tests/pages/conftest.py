@@ -40,7 +40,7 @@ def log_in(user: User, room: str = "/me/") -> str:
 
 
 def text_of(answer) -> str:
-    """What a page says, its words in one line."""
+    """The words of a page, in one line."""
     assert answer.status_code == 200
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
 

@@ -43,7 +43,7 @@ def scanned(voucher, clerk) -> None:
 
 
 def codes_on(page) -> list[str]:
-    """What a camera reads from the screen."""
+    """The texts of all codes that a camera reads from the screen."""
     with Image.open(io.BytesIO(page.screenshot())) as shot:
         return [found.text for found in zxingcpp.read_barcodes(shot.convert("RGB"))]
 
@@ -283,6 +283,21 @@ def test_a_pay_code_is_read_renews_and_turns_green_once_it_has_paid(phone, rich,
 
     pay_codes.pay(merchant=tea.partnership.merchant, clerk=chen, code=second, items={tea.pk: 1})
     window.page.locator(".tick").wait_for()
+
+
+@needs_chromium
+@pytest.mark.slow
+def test_a_pay_code_that_can_not_be_renewed_fades(phone, rich):
+    window = phone(rich)
+    window.page.clock.install()
+    window.goto("/me/pay")
+
+    window.page.context.set_offline(True)
+    window.page.clock.fast_forward(61_000)
+
+    window.page.locator("#shown.lost").wait_for()
+    assert window.page.locator("[data-when-lost]").is_visible()
+    window.wrong.clear()  # what it asks for anew is not there
 
 
 @needs_chromium

@@ -29,6 +29,16 @@ def test_a_wallet_says_what_can_be_spent_what_is_set_aside_and_what_expires(
     assert "一壶茶" in said
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["wallet", "wallet/lake", "offers", "shops", "vouchers", "pay", "pay/shop", "wishes", "giving"],
+)
+def test_a_page_speaks_english_to_whoever_reads_it(pocket, rich, tea, path):
+    said = text_of(pocket(rich, language="en").get(f"/me/{path}"))
+
+    assert not re.search("[一-鿿]", re.sub("碧沙湖社区|茶馆|一壶茶|餐饮|王小明", "", said))
+
+
 def test_somebody_without_points_is_told_so(pocket, person):
     assert "还没有积分" in text_of(pocket(person("sun")).get("/me/wallet"))
 

@@ -13,7 +13,7 @@ OPEN = ("proposed", "published", "adopted")  # a wish that keeps its place from 
 
 # --- wishes -----------------------------------------------------------------------------------
 class WishesView(MyPage):
-    """My wishes and my neighbours': ``/me/wishes``; I may have one open wish in a community."""
+    """Wishes, mine and my neighbours': ``/me/wishes``; I may have one open wish in a community."""
 
     title = _("Wishes")
     tab = "wallet"
@@ -80,7 +80,7 @@ class WishView(MyPage):
 
 # --- giving back ------------------------------------------------------------------------------
 class CampaignsView(MyPage):
-    """What points are collected for: ``/me/giving``."""
+    """Campaigns that collect points: ``/me/giving``."""
 
     title = _("Give points back")
     tab = "wallet"
@@ -121,7 +121,7 @@ class CampaignView(MyPage):
 
 
 class DonationsView(MyPage):
-    """What I gave back: ``/me/giving/donations``."""
+    """List of my donations: ``/me/giving/donations``."""
 
     title = _("What I gave")
     tab = "wallet"
@@ -133,7 +133,7 @@ class DonationsView(MyPage):
 
 # --- what shops need and lend -------------------------------------------------------------------
 class NeedsView(MyPage):
-    """What partners need of volunteers, with its activities: ``/me/needs``."""
+    """List of what partners need of volunteers, with its activities: ``/me/needs``."""
 
     title = _("What shops need")
     tab = "wallet"
@@ -146,7 +146,7 @@ class NeedsView(MyPage):
 
 
 class ResourcesView(NeedsView):
-    """What partners lend: ``/me/resources``."""
+    """List of what partners lend: ``/me/resources``."""
 
     title = _("What shops lend")
     listed = "resources"

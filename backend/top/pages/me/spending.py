@@ -23,7 +23,7 @@ FILES = ("pages/showing.js",)  # the rest needs signal
 
 # --- offers -----------------------------------------------------------------------------------
 class OffersView(MyPage):
-    """What I may spend points on: ``/me/offers``, by ``community``, ``merchant`` and ``text``.
+    """Offers for my points: ``/me/offers``, by ``community``, ``merchant`` and ``text``.
 
     ``affordable`` leaves out what costs more than I have in the community that is chosen.
     """
@@ -53,7 +53,7 @@ class OffersView(MyPage):
 
 
 class ShopsView(MyPage):
-    """Where I may spend points: ``/me/shops``, by ``community`` and ``text``."""
+    """Shops where I may spend points: ``/me/shops``, by ``community`` and ``text``."""
 
     title = _("Shops")
     tab = "wallet"
@@ -99,7 +99,7 @@ class OfferView(MyPage):
 
 # --- vouchers ---------------------------------------------------------------------------------
 class VouchersView(MyPage):
-    """My vouchers, newest first: ``/me/vouchers``."""
+    """List of my vouchers, newest first: ``/me/vouchers``."""
 
     title = _("My vouchers")
     tab = "wallet"

@@ -12,7 +12,7 @@ COMMUNITIES_AT_MOST = 100  # of one person; a page of the API
 
 
 class WalletView(MyPage):
-    """My points in each community, and my open vouchers: ``/me/wallet``."""
+    """Points in each community, and open vouchers: ``/me/wallet``."""
 
     title = _("Points")
     tab = "wallet"
@@ -29,7 +29,7 @@ class WalletView(MyPage):
 
 
 class StatementView(MyPage):
-    """What came into my wallet and left it, in words: ``/me/wallet/{code}``."""
+    """The statement of a wallet, in words: ``/me/wallet/{code}``."""
 
     title = _("Statement")
     tab = "wallet"
