@@ -6,6 +6,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
+from backend.accounts.models import Consent
+from backend.accounts.services import consents
 from tests.browser import needs_chromium
 from tests.pages.forms import do, sent
 from tests.volunteers import causes
@@ -70,6 +72,17 @@ def test_a_report_with_photos_is_sent_once_for_its_key(pocket, lake, wang):
     (report,) = Report.objects.all()
     assert {answer["Location"] for answer in answers} == {f"/me/reports/{report.pk}"}
     assert (report.place, report.latitude, report.photos.count()) == ("东门", 37.87361, 2)
+
+
+def test_whoever_agreed_to_no_place_is_asked_when_it_is_told(pocket, wang):
+    client = pocket(wang)
+    assert "data-agree" not in client.get("/me/reports/new").content.decode()
+
+    consents.withdraw(user=wang, purpose=Consent.Purpose.LOCATION)
+
+    page = client.get("/me/reports/new").content.decode()
+    assert "data-agree" in page
+    assert "公众仅能看到约一公里范围的位置" in page
 
 
 def test_the_questions_of_a_category_are_asked_and_answered(pocket, lake, wang, zhao):

@@ -136,7 +136,7 @@ function begin(form) {
       refuse(answer.data);
     } catch (error) {
       if (!(error instanceof Unreachable || error instanceof LoggedOut)) throw error;
-      await keep(report);
+      await keep(report, error instanceof LoggedOut);
     } finally {
       isBusy = find("[data-send]", form).disabled = false;
     }
@@ -151,7 +151,7 @@ function begin(form) {
     find('[data-say="refused"]').scrollIntoView({ block: "center" });
   }
 
-  async function keep(report) {
+  async function keep(report, isLoggedOut) {
     try {
       if (takenUp === null) await kept.add(report);
       else await kept.replace({ id: takenUp, kind: kept.kind, owner: kept.owner, thing: report });
@@ -162,7 +162,8 @@ function begin(form) {
     history.replaceState(null, "", location.pathname + location.search);
     form.hidden = true;
     told("refused", false);
-    told("keeping", true);
+    told("keeping", !isLoggedOut);
+    told("logged-out", isLoggedOut);
     await draw();
     scrollTo(0, 0);
   }
