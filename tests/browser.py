@@ -32,6 +32,14 @@ REFUSED = "Failed to load resource: the server responded with a status of 4"
 WATCH = """document.addEventListener("securitypolicyviolation", event =>
     console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`))"""
 
+KEPT = """async ([path, tries]) => {
+  for (; tries; tries--) {
+    if (await caches.match(path)) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return false;
+}"""
+
 
 # --- serving ----------------------------------------------------------------------------------
 class Serving(ThreadedWSGIServer):
@@ -155,6 +163,10 @@ class Window:
                 "document.documentElement.scrollWidth > document.documentElement.clientWidth"
             )
         )
+
+    def keeps(self, path: str, tries: int = 200) -> bool:
+        """Tell whether the service worker keeps a page for later, or soon does."""
+        return bool(self.page.evaluate(KEPT, [path, tries]))
 
     def check(self) -> None:
         """Fail if the page asked others, or went wrong, since it was opened."""

@@ -11,7 +11,15 @@ from backend import codes as drawn
 from tests.browser import needs_chromium
 from volunteers.attendance import codes
 from volunteers.attendance.services import hours, presence, sign_ups
-from volunteers.models import Activity, Attendance, Objection, RefusedClaim, ServicePolicy
+from volunteers.models import (
+    Activity,
+    Attendance,
+    Objection,
+    RefusedClaim,
+    Report,
+    ServicePolicy,
+)
+from volunteers.reports.services import surveying
 
 SYNC = "**/api/v1/me/attendance/sync"
 
@@ -40,10 +48,28 @@ def test_what_is_on_is_first_at_home_and_on_the_page_for_checking_in(pocket, wan
     home = mine.get("/me/").content.decode()
     page = mine.get("/me/check-in").content.decode()
 
-    assert home.index('href="/me/check-in">签到') < home.index("离我近的")
+    assert home.index('href="/me/check-in" data-keep>签到') < home.index("离我近的")
     assert f'data-attendance="{place.pk}"' in page
     presence.check_in(attendance=place)
-    assert 'href="/me/check-in">签退' in mine.get("/me/").content.decode()
+    assert 'href="/me/check-in" data-keep>签退' in mine.get("/me/").content.decode()
+
+
+def test_home_asks_how_a_report_was_dealt_with(pocket, lake, wang, zhao):
+    closed_at = timezone.now() - timedelta(days=30)
+    report = Report.objects.create(
+        community=lake,
+        reporter=wang,
+        category="hazard",
+        is_confidential=False,
+        colour="red",
+        status="closed",
+        closed_at=closed_at,
+        closed_by=zhao,
+        earned_at=closed_at,
+    )
+    surveying.ask(community=lake)
+
+    assert f'href="/me/reports/{report.pk}"' in pocket(wang).get("/me/").content.decode()
 
 
 def test_where_a_leader_marks_people_nobody_checks_in_themselves(pocket, wang, place, patrol):
@@ -147,11 +173,11 @@ def test_a_shift_from_sign_up_by_the_camera_to_check_out(at_camera, wang, patrol
 def test_a_check_in_without_signal_is_noted_and_told_once(phone, wang, place, patrol):
     window = phone(wang)
     page = window.page
-    window.goto("/me/check-in")
-    page.evaluate("navigator.serviceWorker.ready")
-    window.goto("/me/check-in")  # and is kept
+    window.goto("/me/")
+    assert window.keeps("/me/check-in")  # though it was never opened
 
     page.context.set_offline(True)
+    window.goto("/me/check-in")
     type_code(page, wall(patrol))
     page.locator("[data-noted] .wait").wait_for()
     page.reload()
@@ -172,6 +198,9 @@ def test_a_check_in_without_signal_is_noted_and_told_once(phone, wang, place, pa
     assert (record.status, record.proof) == ("checked_in", "venue_code")
     assert len(record.nonces) == 1
     assert not RefusedClaim.objects.exists()
+    page.context.clear_cookies()
+    window.goto("/me/check-in")
+    assert not window.keeps("/me/check-in", tries=1)  # whoever logs out leaves no page behind
     window.wrong = [one for one in window.wrong if "net::ERR" not in one]
 
 

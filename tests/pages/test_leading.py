@@ -70,6 +70,7 @@ def test_a_leader_verifies_where_they_may_and_reads_what_they_may_not(
     presence.mark(attendance=own, by=leader, until=timezone.now() - timedelta(minutes=5))
     presence.check_in(attendance=other, now=patrol.starts_at)
     presence.check_out(attendance=other, now=patrol.starts_at + timedelta(minutes=30))
+    Attendance.objects.filter(pk=own.pk).update(signals=["told_late"])
     mine, address = pocket(leader), f"/me/leading/shifts/{patrol.pk}/hours"
     assert address in mine.get(address.removesuffix("/hours")).content.decode()
     form = {"act": "decide", "key": str(uuid4()), "community": "lake", "outcome": "verified"}
@@ -77,6 +78,7 @@ def test_a_leader_verifies_where_they_may_and_reads_what_they_may_not(
     page = mine.post(address, form | {"attendance_ids": [str(one.pk) for one in places]})
 
     assert "已处理 1 条" in page.content.decode()
+    assert "事后补报" in page.content.decode()
     assert "须由代为签到或更正的人以外的人审核" in page.content.decode()
     assert set(Attendance.objects.values_list("volunteer", "status")) == {
         (own.volunteer_id, "checked_out"),
@@ -92,8 +94,7 @@ def test_two_who_are_marked_without_signal_are_told_once(phone, leader, places, 
     window = phone(leader)
     page, address = window.page, f"/me/leading/shifts/{patrol.pk}"
     window.goto(address)
-    page.evaluate("navigator.serviceWorker.ready")
-    window.goto(address)  # and is kept
+    assert window.keeps(address)
 
     page.context.set_offline(True)
     for place in places:

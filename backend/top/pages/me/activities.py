@@ -11,7 +11,7 @@ from backend.api.policies import Need
 from backend.top.pages.base import Act, page, text, yes
 from backend.top.pages.me.home import MyPage
 
-ASKED = ("day", "category", "text", "near", "team", "wants_people", "cursor")
+ASKED = ("day", "category", "text", "near", "team", "wants_people")
 
 
 class ShiftsView(MyPage):
@@ -23,7 +23,7 @@ class ShiftsView(MyPage):
     needs: ClassVar[frozenset[Need]] = MyPage.needs | {Need.GEOLOCATION}
 
     def told(self, **names: Any) -> dict[str, Any]:
-        asked = {name: value for name in ASKED if (value := self.request.GET.get(name))}
+        asked = self.asked(*ASKED)
         found = self.asks.read("shifts", asked)
         if not found.is_good:
             return {"asked": asked, "refused": found.data, "shifts": {"results": []}}
@@ -97,11 +97,9 @@ class TeamsView(MyPage):
     template_name = "me/teams.html"
 
     def told(self, **names: Any) -> dict[str, Any]:
-        cursor = self.request.GET.get("cursor")
-        asked = {"is_dissolved": "false"} | ({"cursor": cursor} if cursor else {})
         return {
             "mine": self.asks.fetch("me/teams", {"is_dissolved": "false"})["results"],
-            "teams": self.asks.fetch("teams", asked),
+            "teams": self.asks.fetch("teams", self.asked(is_dissolved="false")),
         }
 
 
@@ -138,10 +136,8 @@ class CommunitiesView(MyPage):
     }
 
     def told(self, **names: Any) -> dict[str, Any]:
-        cursor = self.request.GET.get("cursor")
-        asked = {"page_size": 100} | ({"cursor": cursor} if cursor else {})
         return {
-            "communities": self.asks.fetch("communities", asked),
+            "communities": self.asks.fetch("communities", self.asked(page_size=100)),
             "join_requests": self.asks.fetch("me/join-requests", {"status": "pending"})["results"],
             "code": self.request.GET.get("code", ""),
         }

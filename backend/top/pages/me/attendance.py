@@ -79,7 +79,7 @@ class AttendancesView(MyPage):
     def told(self, **names: Any) -> dict[str, Any]:
         return {
             "totals": self.asks.fetch("me/totals"),
-            "attendances": self.asks.fetch("me/attendances", self.request.GET.urlencode()),
+            "attendances": self.asks.fetch("me/attendances", self.asked()),
         }
 
 
@@ -122,7 +122,7 @@ class PublishedHoursView(MyPage):
 
     def told(self, **names: Any) -> dict[str, Any]:
         address = f"communities/{names['code']}/published-hours"
-        return {"hours": self.asks.fetch(address, self.request.GET.urlencode())}
+        return {"hours": self.asks.fetch(address, self.asked())}
 
 
 urlpatterns = [

@@ -37,6 +37,11 @@ class MyPage(Page):
     def about(self) -> dict[str, Any]:
         return {"unread": self.asks.fetch("me/notices/unread")["unread"]}
 
+    def asked(self, *names: str, **more: Any) -> dict[str, Any]:
+        """Return what the address asks a list for: the next page, and the filters ``names``."""
+        query = self.request.GET
+        return more | {name: query[name] for name in ("cursor", *names) if query.get(name)}
+
 
 class HomeView(MyPage):
     """What is next and what waits for me: ``/me/``."""

@@ -1,7 +1,7 @@
 """Pages of whoever leads a team: its shifts, who was there, and their hours."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.http import Http404, HttpRequest
@@ -16,6 +16,7 @@ from backend.top.pages.me.home import MyPage, teams_led
 KEPT = ("/me/leading/shifts/*",)
 FILES = ("pages/leading.js",)
 PAST = timedelta(days=3)  # so long a phone may tell who was there
+NEAR = timedelta(hours=12)
 AT_ONCE = 100
 
 
@@ -31,8 +32,15 @@ class LeadingView(MyPage):
         return {"teams": [team | self.shifts(team, since) for team in teams_led(self.asks)]}
 
     def shifts(self, team: dict[str, Any], since: str) -> dict[str, Any]:
+        """Return the shifts of a team; rosters of those that are near are kept for later."""
         asked = {"team": team["id"], "since": since, "page_size": AT_ONCE}
-        return {"shifts": self.asks.fetch("shifts", asked)["results"]}
+        until = timezone.now() + NEAR
+        return {
+            "shifts": [
+                shift | {"is_near": datetime.fromisoformat(shift["starts_at"]) < until}
+                for shift in self.asks.fetch("shifts", asked)["results"]
+            ]
+        }
 
 
 class RosterView(MyPage):

@@ -18,4 +18,7 @@ addEventListener("pageshow", () => document.querySelectorAll("form").forEach((fo
 const room = "/" + location.pathname.split("/")[1] + "/";
 if ("serviceWorker" in navigator && document.querySelector("link[rel=manifest]")) {
   navigator.serviceWorker.register(`${room}worker.js`, { scope: room }).catch(() => {});
+  // Kept for later are this page, also when it is the first, and those that it leads to.
+  const ahead = [...document.querySelectorAll("a[data-keep]")].map((link) => link.pathname);
+  navigator.serviceWorker.ready.then(({ active }) => active.postMessage({ seen: location.pathname, ahead }));
 }

@@ -27,6 +27,17 @@ self.addEventListener("fetch", (event) => {
   if (event.request.mode === "navigate" && isKept(address.pathname)) event.respondWith(page(event.request));
 });
 
+self.addEventListener("message", (event) => event.waitUntil(keep(event.data)));
+
+async function keep({ seen, ahead }) {
+  const cache = await caches.open(NAME);
+  const missing = (await cache.match(seen)) ? [] : [seen];
+  for (const path of [...missing, ...ahead].filter(isKept)) {
+    const answer = await fetch(path).catch(() => null);
+    if (answer?.ok && !answer.redirected) await cache.put(path, answer);
+  }
+}
+
 async function fromShell(request) {
   const cache = await caches.open(NAME);
   const kept = await cache.match(request, { ignoreSearch: true });
