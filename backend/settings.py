@@ -296,6 +296,8 @@ try:
 except (TypeError, ValueError):
     raise ImproperlyConfigured("LINLI_WECHAT_TEMPLATES is no JSON object.") from None
 WECHAT_TIMEOUT_SECONDS = env.float("LINLI_WECHAT_TIMEOUT_SECONDS", default=5.0)
+# What WeChat asks for at our root, to see that a domain is ours: by the file's name its content.
+WECHAT_DOMAIN_FILES = env.dict("LINLI_WECHAT_DOMAIN_FILES", default={})
 # The merchant account that pays; without all of it nothing is paid by WeChat. Keys are PEM, in one
 # line with \n where a line ends.
 WECHATPAY_API_BASE = env.str("LINLI_WECHATPAY_API_BASE", default="https://api.mch.weixin.qq.com")

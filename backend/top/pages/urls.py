@@ -4,10 +4,12 @@ from django.urls import include, path, re_path
 
 from backend.api.throttling import PublicThrottle, throttled
 from backend.top.pages import gate
+from backend.top.pages.domain_files import DomainFileView
 from backend.top.pages.preferences import prefer
 
 urlpatterns = [
     path("", include("backend.top.pages.board.urls")),
+    path("<str:name>.txt", throttled(PublicThrottle)(DomainFileView.as_view()), name="domain-file"),
     path("preferences", prefer, name="preferences"),
     path("gate/<str:link>", throttled(PublicThrottle)(gate.GateView.as_view()), name="gate"),
     re_path(
