@@ -116,6 +116,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "backend.api.middleware.read_session",
     "django.middleware.locale.LocaleMiddleware",
+    "backend.api.middleware.take_method",
     "backend.api.middleware.tell_unchanged",
     "backend.api.middleware.refuse_unknown_length",
     "backend.api.middleware.refuse_nul",
