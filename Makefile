@@ -98,13 +98,13 @@ models:
 bench: setup
 	$(BIN)/python -m backend.embedded --durable -- $(BIN)/python -m bench $(BENCH)
 
-# A picture of every page of the console in both languages, of the demo year, to be looked at.
+# A picture of every page in both languages, of the demo year, to be looked at.
 SCREENSHOTS := $(CURDIR)/var/screenshots
 screenshots: export DJANGO_SETTINGS_MODULE := backend.test_settings
 screenshots: export LINLI_HOME := $(SCREENSHOTS)
 screenshots: setup
 	rm -rf $(SCREENSHOTS)
-	$(WITH_SERVERS) $(BIN)/python -m tests.console.screenshots $(SCREENSHOTS)
+	$(WITH_SERVERS) $(BIN)/python -m tests.screenshots $(SCREENSHOTS)
 
 # After a change to pyproject.toml's dependencies. To take newer releases, delete the locks first.
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
