@@ -8,7 +8,7 @@ from django.utils import timezone
 from backend.accounts import mfa
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
-from backend.top.console.charts import Chart, Series
+from backend.top.charts import Chart, Series
 from tests.browser import PHONE, needs_chromium
 from tests.conftest import TOTP_SECRET
 from volunteers.attendance.services import hours

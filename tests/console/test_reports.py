@@ -73,20 +73,21 @@ def test_the_map_has_east_to_the_right_and_north_above_by_one_scale():
         [near(), near(metres=100, metres_east=0, metres_north=100, closed_at="2024-03-01")],
     )
     east, north = drawn.points
-    room = drawn.middle - drawn.margin
+    plane = drawn.plane
+    room = plane.middle - plane.margin
 
-    assert (east.number, east.x, east.y) == (1, drawn.middle + room / 2, drawn.middle)
-    assert (north.x, north.y) == (drawn.middle, drawn.margin)
+    assert (east.number, east.x, east.y) == (1, plane.middle + room / 2, plane.middle)
+    assert (north.x, north.y) == (plane.middle, plane.margin)
     assert (east.is_open, north.is_open) == (True, False)
-    assert drawn.bar_metres == 50
-    assert drawn.bar_x - drawn.margin == pytest.approx(room / 2, abs=0.1)
-    assert drawn.rings == pytest.approx([room / 2, room], abs=0.1)
+    assert plane.bar_metres == 50
+    assert plane.bar_x - plane.margin == pytest.approx(room / 2, abs=0.1)
+    assert plane.rings == pytest.approx([room / 2, room], abs=0.1)
 
 
 def test_a_report_that_is_alone_or_without_coordinates_has_a_map_of_its_own_or_none():
     assert report_map.drawn({"latitude": None, "longitude": None}, [near()]) is None
     alone = report_map.drawn({"latitude": 1.0, "longitude": 2.0}, [])
-    assert (alone.points, alone.bar_metres) == ([], 10)
+    assert (alone.points, alone.plane.bar_metres) == ([], 10)
 
 
 # --- reading ----------------------------------------------------------------------------------

@@ -16,10 +16,10 @@ from backend import days
 from backend.api.labels import label_named
 from backend.communities.models import Community
 from backend.top.calls import API, Caller
+from backend.top.charts import Chart, Series, Share, Shares, counted
 from backend.top.console import navigation
-from backend.top.console.charts import Chart, Series, Share, Shares
 from backend.top.console.site import site
-from backend.top.console.values import Reader, counted, yuan
+from backend.top.console.values import Reader, yuan
 from backend.top.console.views import Drawn
 from volunteers.models import Report
 

@@ -21,6 +21,7 @@ from backend.api.exceptions import title_of
 from backend.api.labels import label_of
 from backend.communities.models import Community
 from backend.top.calls import filled_in
+from backend.top.charts import counted
 from backend.top.console import words
 
 NOTHING = "—"
@@ -289,8 +290,3 @@ def yuan(fen: int | float) -> str:
     """Return an amount as people read it: 1230 fen are ``¥12.30``."""
     amount = number_format(Decimal(abs(int(fen))) / 100, 2, force_grouping=True, use_l10n=True)
     return f"{'-' if fen < 0 else ''}¥{amount}"
-
-
-def counted(number: int | float) -> str:
-    """Return a number with its thousands apart."""
-    return number_format(number, force_grouping=True, use_l10n=True)

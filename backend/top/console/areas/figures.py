@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from backend import days
 from backend.communities.models import Community
 from backend.top.calls import Caller
+from backend.top.charts import counted
 from backend.top.console.pages import Facts, Group, Page, Section, add
-from backend.top.console.values import counted
 
 GROUPINGS = {  # the API's own words for how hours are grouped
     "year": _("Years"),

@@ -1,19 +1,20 @@
 """Charts drawn as SVG here: bars and lines over the months or days of a period, and shares.
 
 A chart says its numbers as a table as well, for whoever does not see it. Places are worked out
-here, in the units of the picture; colours are classes of console.css.
+here, in the units of the picture; colours are classes of the room's style sheet.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from backend.top.console.pages import Text
-from backend.top.console.values import counted
+from django.utils.formats import number_format
+from django.utils.functional import Promise
 
 WIDTH, HEIGHT = 440, 210
 LEFT, RIGHT, TOP, BOTTOM = 60, 6, 12, 28  # margins: figures on the left, periods below
 STEPS = 4  # lines across
+Text: TypeAlias = str | Promise
 SHADES = ("a", "b", "c", "d")  # classes of the series, in their order
 
 
@@ -181,6 +182,11 @@ class Shares:
     def bars(self) -> list[tuple[Share, float]]:
         most = max((part.value for part in self.parts), default=0) or 1
         return [(part, round(max(part.value, 0) / most * 100, 1)) for part in self.parts]
+
+
+def counted(number: int | float) -> str:
+    """Return a number with its thousands apart."""
+    return number_format(number, force_grouping=True, use_l10n=True)
 
 
 def told(value: Any) -> str:
