@@ -46,7 +46,8 @@ _PRICES = """
             IS DISTINCT FROM (due.price_points, due.value_fen, due.settled_fen, said.actor_id))
 """
 
-# An offer costs what was kept last of it. All are read: they do not say when they changed.
+# An offer costs what was kept last of it. All are read: they do not say when they changed. One of
+# plain points has no history: a piece is a point.
 _NOW = """
     SELECT 'merchants_offer', o.id, format('it is %%s points, worth %%s, settled with %%s fen; its'
         ' history says %%s, %%s and %%s', o.price_points, coalesce(o.value_fen::text, 'nothing'),
@@ -56,7 +57,11 @@ _NOW = """
     LEFT JOIN LATERAL (
         SELECT p.price_points, p.value_fen, p.settled_fen FROM merchants_offerprice p
         WHERE p.community_id = %(community)s AND p.offer_id = o.id ORDER BY p.id DESC LIMIT 1
-    ) AS q ON true
+    ) AS kept ON true
+    CROSS JOIN LATERAL (SELECT
+        CASE o.kind WHEN 'points' THEN 1 ELSE kept.price_points END AS price_points,
+        kept.value_fen, kept.settled_fen
+    ) AS q
     WHERE o.community_id = %(community)s AND (o.price_points, o.value_fen, o.settled_fen)
         IS DISTINCT FROM (q.price_points, q.value_fen, q.settled_fen)
 """

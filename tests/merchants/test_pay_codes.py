@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
-from backend.accounts.models import Attempts
+from backend.registries.checks import Kind
 from merchants.catalogue.errors import OfferUnknown, OfferWithdrawn, OutOfStock, PointsNotAgreed
 from merchants.catalogue.services import offers as catalogue
 from merchants.models import (
@@ -24,6 +24,7 @@ from merchants.redemption import tasks
 from merchants.redemption.errors import CodeUnknown, CodeUsed, OwnVoucher, PayCodeExpired
 from merchants.redemption.services import pay_codes
 from points.ledger.errors import InsufficientPoints
+from tests.verified import found_in
 
 UNKNOWN = UUID("01900000-0000-7000-8000-000000000000")
 
@@ -214,6 +215,12 @@ def test_a_clerk_enters_points(books, wang, chen, shop, shown, logged_in):
     offers = phone.get("/api/v1/offers").json()["results"]
     assert "积分" not in [offer["title"] for offer in offers]
     assert phone.get(f"/api/v1/offers/{redeemed.offer_id}").status_code == 404
+
+
+def test_points_alone_leave_nothing_to_be_found(lake, chen, shop, shown):
+    pay_codes.pay(merchant=shop, clerk=chen, code=shown, points=37)
+
+    assert found_in(lake, Kind.SETTLEMENTS) == []
 
 
 def test_points_alone_need_a_contract_by_points(
