@@ -141,11 +141,10 @@ function scan(text, quantity) {
     showAnswer(answer);
   };
   const withoutSignal = async () => {
-    if (!isSigned(code) || (asked && quantity)) {
-      if (asked) return amber(words.unknown, words.unknownWhy, { again: act });
-      return amber(words.noSignal, words.noSignalWhy, { again: act });
-    }
-    if (!till.isRegistered) return amber(words.unprepared, words.unpreparedWhy, { again: act });
+    const isChecked = isSigned(code) && till.isRegistered;
+    if (asked && (!isChecked || quantity)) return amber(words.unknown, words.unknownWhy, { again: act });
+    if (!isSigned(code)) return amber(words.noSignal, words.noSignalWhy, { again: act });
+    if (!isChecked) return amber(words.unprepared, words.unpreparedWhy, { again: act });
     const { why, said: claims, community } = await till.check(code);
     if (why) return red(refusal(why));
     const of = `[data-code="${CSS.escape(claims.offer)}"][data-community="${CSS.escape(community)}"]`;
