@@ -12,13 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import Consent, GuardianCode, Guardianship, SetupCode, User
 from backend.accounts.services import guardians, sessions
-from backend.accounts.services.people import WECHAT
 from backend.privacy import held
 
 
 def _profile(user: User) -> dict[str, Any]:
     """Return who a person is and how they log in; of secrets only that they exist."""
-    wechat = SocialAccount.objects.filter(user=user, provider=WECHAT).first()
+    wechat = SocialAccount.objects.filter(user=user).order_by("pk").first()
     return {
         "id": user.pk,
         "name": user.name,

@@ -42,6 +42,11 @@ def is_on_wechat(user: User) -> bool:
     return SocialAccount.objects.filter(user=user).exists()  # type: ignore[no-any-return]
 
 
+def has_logged_in(user: User) -> bool:
+    """Tell whether ``user`` ever logged in, or was given a way to."""
+    return user.last_login is not None or user.has_usable_password() or is_on_wechat(user)
+
+
 def guardianships_in_force(child: User | OuterRef) -> QuerySet[Guardianship]:
     """Return the consents in force that ``child`` takes part: not withdrawn, to today's text.
 

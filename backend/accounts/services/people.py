@@ -12,7 +12,9 @@ from backend.accounts.selectors import numbers_withdrawn
 from backend.ids import new_id
 from backend.names import is_one_person
 
-WECHAT = "wechat"  # as django-allauth calls whose account it is
+# Whose accounts these are, in django-allauth's words: openids of the mini-program, openids of the
+# pages, and the unionid that one person has in all apps of ours.
+WECHAT, PAGES, UNION = "wechat", "weixin", "wechat_union"
 
 
 def locked(person_id: UUID) -> User:
@@ -51,27 +53,41 @@ def put_on_record(*, name: str, phone: str) -> User:
     return known
 
 
-def known_by_wechat(*, openid: str, unionid: str = "") -> User:
+def known_by_wechat(*, openid: str, unionid: str = "", app: str = WECHAT) -> User:
     """Return the person with that WeChat account, put on record without a name if new.
 
-    If two first log-ins meet, one makes the person and both return them.
+    ``app`` is whose ``openid`` it is: each app of ours has another one for a person. By the
+    ``unionid``, which is one for all apps, whoever is known to one is known to the others; of two
+    records that exist already the openid decides, for two people merge those. If first log-ins
+    meet, one makes the person and all return them.
     """
-    whose = SocialAccount.objects.filter(provider=WECHAT, uid=openid).select_related("user")
-    if (known := whose.first()) is None:
+    told = [(app, openid), *([(UNION, unionid)] if unionid else [])]
+    if (known := _whose(told)) is None:
         fresh = User(id=new_id())
         fresh.username = fresh.id.hex
         fresh.set_unusable_password()
         try:
             with transaction.atomic():
                 fresh.save(force_insert=True)
-                SocialAccount.objects.create(
-                    user=fresh,
-                    provider=WECHAT,
-                    uid=openid,
-                    extra_data={"unionid": unionid} if unionid else {},
-                )
+                for provider, uid in told:
+                    SocialAccount.objects.create(user=fresh, provider=provider, uid=uid)
             return fresh
         except IntegrityError:
-            known = whose.get()
-    user: User = known.user
-    return user
+            known = _whose(told)
+            if known is None:
+                raise
+    SocialAccount.objects.bulk_create(
+        [SocialAccount(user=known, provider=provider, uid=uid) for provider, uid in told],
+        ignore_conflicts=True,
+    )
+    return known
+
+
+def _whose(told: list[tuple[str, str]]) -> User | None:
+    """Return the person of the first account that is known."""
+    for provider, uid in told:
+        found = SocialAccount.objects.filter(provider=provider, uid=uid).select_related("user")
+        if (account := found.first()) is not None:
+            user: User = account.user
+            return user
+    return None

@@ -7,8 +7,9 @@ from django.db.models import ManyToOneRel, Q
 from backend.accounts.errors import PhoneBelongsToAnother, PhoneUnsupported
 from backend.accounts.models import Consent, User
 from backend.accounts.phones import digest, mainland
+from backend.accounts.selectors import has_logged_in
 from backend.accounts.services import attempts, consents, guardians, sessions
-from backend.accounts.services.people import WECHAT, keep_off_lists, locked
+from backend.accounts.services.people import keep_off_lists, locked
 from backend.audit import services as trail
 from backend.names import is_one_person
 from backend.wechat import client
@@ -108,13 +109,32 @@ def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
     one_person = never_logged_in and is_one_person(known.name, name)
     if not one_person or not only_logged_in(fresh):
         raise PhoneBelongsToAnother
-    SocialAccount.objects.filter(user=fresh, provider=WECHAT).update(user=known)
     Consent.objects.get_or_create(
         user=known,
         purpose=consent.purpose,
         withdrawn_at=None,
         defaults={"version": consent.version, "given_at": consent.given_at},
     )
+    _take_over(fresh, known)
+
+
+@transaction.atomic
+def join(*, fresh: User, known: User) -> None:
+    """Move the WeChat account of ``fresh`` to ``known``, if they are plainly one person.
+
+    Call it once ``known``'s phone is proven in the browser that is logged in as ``fresh``, and the
+    name on the list is told: ``known`` never logged in, and ``fresh`` did nothing yet. Two records
+    that were both used stay two, for two of the staff to merge.
+    """
+    both = User.objects.filter(pk__in=[fresh.pk, known.pk])
+    found = {one.pk: one for one in both.select_for_update(no_key=True).order_by("pk")}
+    fresh, known = found[fresh.pk], found[known.pk]
+    if known.is_active and not has_logged_in(known) and only_logged_in(fresh):
+        _take_over(fresh, known)
+
+
+def _take_over(fresh: User, known: User) -> None:
+    SocialAccount.objects.filter(user=fresh).update(user=known)
     if known.born_on is None:
         known.born_on = fresh.born_on
         known.save(update_fields=["born_on"])

@@ -8,7 +8,7 @@ from django.utils import timezone
 from backend.accounts import phones, vault
 from backend.accounts.models import User
 from backend.accounts.services import sessions
-from backend.accounts.services.people import WECHAT, keep_off_lists
+from backend.accounts.services.people import keep_off_lists
 from backend.audit import services as trail
 from backend.communities.errors import PersonUnknown
 from backend.communities.models import Community
@@ -87,7 +87,7 @@ def confirm(*, change: LogInChange, by: User) -> LogInChange:
         except IntegrityError:  # somebody else bound it since we looked
             raise PhoneOfAnotherRecord from None
     if change.ends_wechat:
-        SocialAccount.objects.filter(user=user, provider=WECHAT).delete()
+        SocialAccount.objects.filter(user=user).delete()
     sessions.end(user=user)
     _decide(change, Status.CONFIRMED, by)
     _tell("log_in_changed", change)
