@@ -80,6 +80,7 @@ STAYS = {
     "contenttypes.ContentType": "made by the migrations",
     "notices.WeChatQuota": "what is left at WeChat is counted where it is used",
     "notices.WeChatQuotaEntry": "what is left at WeChat is counted where it is used",
+    "people.LogInLink": "made anew there: a link is good for some days",
     "privacy.Export": "a file for one person, for some days",
     "sessions.Session": "everybody logs in anew",
     "socialaccount.SocialApp": "the operator's settings name the app",

@@ -17,6 +17,15 @@ class StandsAbove(Forbidden):
     title = _("This person's roles are given by somebody else, who decides about their record.")
 
 
+class NoLinkForThem(Forbidden):
+    """Refusal of a link to log in with for somebody on whom others depend."""
+
+    code = "no_link_for_them"
+    title = _(
+        "Staff, managers, auditors, owners and whoever has an authenticator log in by themselves."
+    )
+
+
 class AlreadySuspended(Conflict):
     code = "already_suspended"
     title = _("This person is suspended here already. Lift that suspension to change it.")

@@ -1,4 +1,5 @@
-"""Proposals about somebody's record, which one of the staff makes and another confirms."""
+"""Proposals about somebody's record, which one of the staff makes and another confirms; and links
+to log in with."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -8,7 +9,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.accounts import vault
-from backend.communities.models import TenantModel
+from backend.communities.models import Community, TenantModel
+from backend.invitations.models import Invitation, invitation_triggers
 from backend.tables import PersonKey, never, stays
 
 PROPOSALS_LAST = timedelta(days=7)
@@ -181,3 +183,26 @@ class Merge(Proposal):
 
     def __str__(self) -> str:
         return f"{self.merged_id} into {self.kept_id}: {self.status}"
+
+
+class LogInLink(Invitation):
+    """A link by which ``user`` logs in, made by staff of a place; whoever has it is that person."""
+
+    place = models.ForeignKey(Community, models.PROTECT, related_name="log_in_links")
+    user = PersonKey(db_index=True)
+
+    class Meta(Invitation.Meta):
+        constraints: ClassVar = [
+            *Invitation.Meta.constraints,
+            models.CheckConstraint(
+                name="log_in_link_of_somebody_else", condition=~Q(invited_by=F("user"))
+            ),
+            models.CheckConstraint(
+                name="log_in_link_used_by_its_person",
+                condition=Q(accepted_by__isnull=True) | Q(accepted_by=F("user")),
+            ),
+        ]
+        triggers: ClassVar = invitation_triggers("place", "user")
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.status}"

@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import User
 from backend.communities.models import Suspension
-from backend.people.models import LogInChange, Merge
+from backend.people.models import LogInChange, LogInLink, Merge
 from backend.privacy import held
 
 held.table(
@@ -26,6 +26,16 @@ held.table(
 )
 held.acts(LogInChange, "proposed_by", "decided_by")
 held.table(
+    "log_in_links",
+    "工作人员为您制作的登录链接 / links to log in with that staff made for you",
+    "id place invited_at expires_at accepted_at revoked_at",
+    LogInLink,
+    "user",
+    emptied=["code_encrypted"],
+)
+held.acts(LogInLink, "invited_by", "revoked_by")
+held.left_out("the person themselves, which is told", LogInLink, "accepted_by")
+held.table(
     "merges",
     "您的重复档案的合并 / merges of records of yours",
     "id community seen_by reason status proposed_at decided_at",
@@ -39,8 +49,10 @@ held.left_out("another record of theirs, whose data the export has", User, "merg
 held.titles(
     ends_at=_("Ends at"),
     ends_wechat=_("WeChat is forgotten"),
+    invited_at=_("Made at"),
     has_phone=_("Another phone number"),
     is_everywhere=_("The whole account"),
     lifted_at=_("Lifted at"),
+    revoked_at=_("Revoked at"),
     seen_by=_("How identity was seen"),
 )

@@ -17,7 +17,7 @@ from backend.communities.selectors import (
     places_where,
     suspensions_in_force,
 )
-from backend.people.models import LogInChange, Merge
+from backend.people.models import LogInChange, LogInLink, Merge
 from backend.registries import merging
 
 
@@ -83,6 +83,17 @@ def log_in_changes_handled_by(user: User) -> QuerySet[LogInChange]:
     """Return the changes of log-ins that ``user`` may confirm or reject."""
     theirs = LogInChange.objects.filter(community__in=places_where(user, HANDLES))
     return _proposed(theirs, "user")
+
+
+def log_in_links_of(person: Any) -> QuerySet[LogInLink]:
+    """Return the links that were made for ``person``."""
+    return LogInLink.objects.filter(user=person.pk).select_related("place", "user", "invited_by")
+
+
+def log_in_links_made_by(user: User) -> QuerySet[LogInLink]:
+    """Return the links that ``user`` made, as long as they handle the place's people."""
+    made = LogInLink.objects.filter(invited_by=user, place__in=places_where(user, HANDLES))
+    return made.select_related("place", "user", "invited_by")
 
 
 def merges_in(place: Community) -> QuerySet[Merge]:

@@ -49,6 +49,13 @@ register(
             " asked, tell them at once."
         ),
     ),
+    log_in_link_made=_About(
+        _("A link to log in with was made for you"),
+        _(
+            "%(at)s, by staff of %(place)s. Whoever has it can log in as you, once. If it was not"
+            " you who asked, tell them at once."
+        ),
+    ),
     records_merged=_About(
         _("Your two records are one now"),
         _("%(at)s, by two people of %(place)s. Hours and points of both are yours, here."),

@@ -16,7 +16,7 @@ from backend.outbox import services as outbox
 from backend.payouts.models import Payout
 from backend.payouts.tasks import sweep_differences
 from backend.people.models import Loss
-from backend.people.services import authenticators, log_ins, merges, suspensions
+from backend.people.services import authenticators, log_in_links, log_ins, merges, suspensions
 from backend.verification.services import asking
 from merchants.redemption.services import vouchers
 from merchants.settlement.services import payouts, statements
@@ -195,6 +195,11 @@ def suspension_lifted(lake, wang):
 
 def log_in_change_proposed(lake, wang, zhao):
     log_ins.propose(place=lake, user=wang, by=zhao, ends_wechat=True, **WHY)
+    return wang
+
+
+def log_in_link_made(lake, wang, zhao):
+    log_in_links.make(place=lake, user=wang, by=zhao)
     return wang
 
 

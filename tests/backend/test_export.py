@@ -836,6 +836,7 @@ def expected_of(wang, story):
         ],
         "suspensions": [],
         "log_in_changes": [],
+        "log_in_links": [],
         "merges": [],
         "exports": [
             {

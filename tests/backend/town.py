@@ -39,7 +39,7 @@ from backend.notices.models import Notice
 from backend.outbox import services as outbox
 from backend.payouts.models import Payout
 from backend.people.models import Merge
-from backend.people.services import log_ins, merges, suspensions
+from backend.people.services import log_in_links, log_ins, merges, suspensions
 from backend.privacy.services import exports
 from backend.sampling import services as sampling
 from backend.sampling.selectors import items_of
@@ -960,6 +960,7 @@ def business(
         reason="手机丢了",
         ends_wechat=True,
     )
+    link = log_in_links.make(place=community, user=other, by=newcomer)
     merge = merges.propose(
         place=community, merged=twin, kept=other, by=registrar, seen_by="known", reason="同一人"
     )
@@ -972,6 +973,7 @@ def business(
         "user_id": [twin, registrar],
         "suspension_id": [suspension, over],
         "log_in_change_id": [change],
+        "log_in_link_id": [link],
         "merge_id": [merge],
         "document_id": [paper],
         "purpose": ["location"],

@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 
 from backend.communities.models import Community, Role, Suspension
 from backend.communities.services import places, roles
-from backend.people.models import LogInChange, Merge
+from backend.people.models import LogInChange, LogInLink, Merge
 from backend.people.services import merges
 from points.ledger.selectors import wallet_of
 from tests.browser import PHONE, needs_chromium
@@ -112,6 +112,21 @@ def test_staff_see_no_button_that_is_a_managers(desk, lake, zhao, wang):
     assert "更换手机号或微信" in page
     assert "do=post" in page
     assert f"people/{wang.pk}/suspensions" not in page
+
+
+def test_staff_print_a_link_for_somebody_who_can_not_log_in(desk, lake, zhao, wang):
+    client = desk(zhao)
+    page = client.get(f"{LAKE}/people/{wang.pk}")
+
+    made = send(client, form_of(page, "生成登录链接"))
+
+    link = LogInLink.objects.get(user=wang)
+    assert made.headers["Location"] == f"/console/log-in-links/{link.pk}"
+    page = client.get(made.headers["Location"])
+    assert f"http://testserver/me/in#{link.code}" in page.text
+    assert b"<svg" in client.get(f"/console/log-in-links/{link.pk}/code.svg").content
+    send(client, form_of(page, "作废"))
+    assert "code.svg" not in client.get(made.headers["Location"]).text
 
 
 def test_a_changed_number_is_confirmed_by_another(desk, lake, zhao, sun, wang):

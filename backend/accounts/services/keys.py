@@ -26,6 +26,7 @@ ENCRYPTED = (
     ("notices.Mailbox", "address_encrypted"),
     ("notices.Mailbox", "code_encrypted"),
     ("people.LogInChange", "phone_encrypted"),
+    ("people.LogInLink", "code_encrypted"),
     ("volunteers.Mediation", "parties_encrypted"),
     ("volunteers.MediationSession", "note_encrypted"),
     ("webhooks.Endpoint", "secret_encrypted"),

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from backend.accounts import ages
 from backend.accounts.api.fields import MobileField
@@ -22,7 +24,7 @@ from backend.api.serializers import ReadSerializer
 from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
 from backend.communities.models import Membership, Role, Suspension
 from backend.people import selectors
-from backend.people.models import LogInChange, Loss, Merge, Proposal
+from backend.people.models import LogInChange, LogInLink, Loss, Merge, Proposal
 from backend.registries import merging, volunteering
 
 
@@ -135,6 +137,34 @@ class PersonRecordSerializer(PersonSerializer):
 
 class ResetAuthenticatorSerializer(serializers.Serializer[Any]):
     loss = serializers.ChoiceField(choices=Loss.choices, help_text="What became of it.")
+
+
+class LogInLinkSerializer(ReadSerializer[LogInLink]):
+    """A link by which a person logs in, for who made it.
+
+    ``link`` and its ``code`` are null once it is no longer good; the page takes either.
+    """
+
+    place = CommunityInBriefSerializer(read_only=True)
+    user = PersonSerializer(read_only=True)
+    status = serializers.ChoiceField(choices=LogInLink.Status.choices, read_only=True)
+    code = serializers.CharField(read_only=True, allow_null=True)
+    link = serializers.SerializerMethodField()
+
+    class Meta:
+        model = LogInLink
+        fields = ("id", "invited_at", "expires_at", "accepted_at", "revoked_at")
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_link(self, link: LogInLink) -> str | None:
+        return link_of(link, self.context["request"])
+
+
+def link_of(link: LogInLink, request: Request) -> str | None:
+    """Return the page that takes the code, which stands where no log has it; None if no longer
+    good."""
+    page: str = request.build_absolute_uri(f"{settings.ME_PATH}in")
+    return f"{page}#{link.code}" if link.code else None
 
 
 # --- proposals --------------------------------------------------------------------------------

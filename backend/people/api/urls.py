@@ -1,5 +1,6 @@
 from django.urls import path
 
+from backend.api.code_pictures import code_pictures
 from backend.people.api import views
 
 urlpatterns = [
@@ -15,6 +16,13 @@ urlpatterns = [
         "communities/<str:code>/people/<uuid:user_id>/log-in-changes",
         views.ProposeLogInChangeView.as_view(),
     ),
+    path(
+        "communities/<str:code>/people/<uuid:user_id>/log-in-links",
+        views.MakeLogInLinkView.as_view(),
+    ),
+    path("log-in-links/<uuid:log_in_link_id>", views.LogInLinkView.as_view()),
+    path("log-in-links/<uuid:log_in_link_id>/revoke", views.RevokeLogInLinkView.as_view()),
+    *code_pictures("log-in-links/<uuid:log_in_link_id>", views.LogInLinkPictureView),
     path("communities/<str:code>/people/<uuid:user_id>/merges", views.ProposeMergeView.as_view()),
     path("communities/<str:code>/suspensions", views.SuspensionListView.as_view()),
     path("me/suspensions", views.MySuspensionListView.as_view()),

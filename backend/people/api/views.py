@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from backend.accounts.models import User
+from backend.api.code_pictures import CodePictureView
 from backend.api.filters import BooleanFilter, PersonFilter, TextFilter
 from backend.api.views import ListView, OpenView, below, nothing, seen, writes
 from backend.communities.api import shown
@@ -19,6 +20,7 @@ from backend.communities.selectors import HANDLES, MANAGES, SUSPENDS_NOW, WATCHE
 from backend.people import selectors
 from backend.people.api.serializers import (
     LogInChangeSerializer,
+    LogInLinkSerializer,
     MergeInBriefSerializer,
     MergeSerializer,
     MySuspensionSerializer,
@@ -29,9 +31,10 @@ from backend.people.api.serializers import (
     ResetAuthenticatorSerializer,
     SuspendSerializer,
     SuspensionSerializer,
+    link_of,
 )
-from backend.people.models import LogInChange, Loss, Merge, Proposal
-from backend.people.services import authenticators, log_ins, merges, suspensions
+from backend.people.models import LogInChange, LogInLink, Loss, Merge, Proposal
+from backend.people.services import authenticators, log_in_links, log_ins, merges, suspensions
 
 
 def _person_in(place: Community, user_id: UUID) -> User:
@@ -245,6 +248,54 @@ class RejectLogInChangeView(APIView):
     @writes(LogInChangeSerializer, HANDLED_CHANGE)
     def post(self, user: User, change: LogInChange) -> LogInChange:
         return log_ins.reject(change=change, by=user)
+
+
+# --- links to log in with ---------------------------------------------------------------------
+class MakeLogInLinkView(APIView):
+    """Make a link by which a person logs in who can not by themselves.
+
+    ``POST /api/v1/communities/{code}/people/{user_id}/log-in-links``. For staff and managers, about
+    people on whom nobody else depends (``no_link_for_them``). It is good once, for 72 hours, until
+    another one is made. The person is told. Repeated with the same key the answer has the link
+    until it was used, then null.
+    """
+
+    @writes(LogInLinkSerializer, _handled_person, creates=selectors.log_in_links_of)
+    def post(self, user: User, person: User) -> LogInLink:
+        place = shown.place(HANDLES)(self.request, **self.kwargs)
+        return log_in_links.make(place=place, user=person, by=user)
+
+
+MY_LINK = seen(selectors.log_in_links_made_by, "log_in_link_id")
+
+
+class LogInLinkView(OpenView[LogInLink]):
+    """Open a link that I made: ``GET /api/v1/log-in-links/{log_in_link_id}``."""
+
+    serializer_class = LogInLinkSerializer
+    finds = MY_LINK
+
+
+class LogInLinkPictureView(CodePictureView):
+    """Show a link that I made as a QR code, to be scanned by a phone's own camera.
+
+    ``GET /api/v1/log-in-links/{log_in_link_id}/code.svg`` (and ``.png``).
+    """
+
+    def code(self, request: Request, **named: Any) -> str | None:
+        link: Any = MY_LINK(request, **named)
+        return link_of(link, request)
+
+
+class RevokeLogInLinkView(APIView):
+    """Make a link good no more: ``POST /api/v1/log-in-links/{log_in_link_id}/revoke``.
+
+    For who made it. Idempotent: keeps the first ``revoked_at``.
+    """
+
+    @writes(LogInLinkSerializer, MY_LINK)
+    def post(self, user: User, link: LogInLink) -> LogInLink:
+        return log_in_links.revoke(link=link, by=user)
 
 
 # --- merges -----------------------------------------------------------------------------------

@@ -109,6 +109,17 @@ add(
                 ),
             ),
             Action(
+                address=f"{PERSON}/log-in-links",
+                title=_("Make a link to log in with"),
+                icon="qr_code_2",
+                opens="log-in-links/{id}",
+                confirm=_(
+                    "For somebody who can not log in by themselves. Whoever has the link is that"
+                    " person, so hand it to nobody else. It is good once, for three days, and they"
+                    " are told."
+                ),
+            ),
+            Action(
                 address=f"{PERSON}/merges",
                 title=_("Merge into another record"),
                 icon="merge",
@@ -344,6 +355,28 @@ add(
                 address="log-in-changes/{id}/reject",
                 title=_("Reject or take back"),
                 when=has_status("proposed"),
+            ),
+        ),
+    ),
+    Page(
+        route="log-in-links/<uuid:log_in_link_id>",
+        title=_("Link to log in with"),
+        named="user.name",
+        labels={"invited_at": _("Made at"), "accepted_at": _("Used at")},
+        files={"communities/{place[code]}/people/{user[id]}": _("Open the record of the person")},
+        template="console/log_in_link.html",
+        sections=(
+            Section(
+                _("Link to log in with"),
+                ("user", "place", "status", "invited_at", "expires_at", "accepted_at"),
+            ),
+        ),
+        actions=(
+            Action(
+                address="log-in-links/{id}/revoke",
+                title=_("Make it good no more"),
+                style="danger",
+                when=has_status("pending"),
             ),
         ),
     ),
