@@ -279,6 +279,7 @@ def introduce(home: Path, *, url: str, wechat: str = "", wechatpay: str = "") ->
         say(f"\nWeChat's part is played by {wechat}. A newcomer logs in, within five minutes:")
         say(f"  POST {url}/_allauth/app/v1/auth/wechat with the code {log_in_code(wechat)}")
         say(f"  POST {wechat}/_standin/codes gives the next (README.md has it all)")
+        say(f"  In a browser: {url}/me/log-in, and choose who holds the phone")
         say(f"Whom WeChat Pay pays confirms: POST {wechatpay}/_standin/confirm (README.md)")
     say("\nCtrl-C stops it.")
 

@@ -282,6 +282,19 @@ UNFOLD: dict[str, Any] = {
 WECHAT_APP_ID = env.str("LINLI_WECHAT_APP_ID", default="")
 WECHAT_SECRET = env.str("LINLI_WECHAT_SECRET", default="")
 WECHAT_API_BASE = env.str("LINLI_WECHAT_API_BASE", default="https://api.weixin.qq.com")
+# The pages' log-in: of the official account 公众号 in WeChat's own browser, and of the open
+# platform's website app 网站应用 in any other, by a QR code. Without them it is not offered there.
+WECHAT_ACCOUNT_APP_ID = env.str("LINLI_WECHAT_ACCOUNT_APP_ID", default="")
+WECHAT_ACCOUNT_SECRET = env.str("LINLI_WECHAT_ACCOUNT_SECRET", default="")
+WECHAT_ACCOUNT_SCOPE = env.str("LINLI_WECHAT_ACCOUNT_SCOPE", default="snsapi_base")
+WECHAT_SITE_APP_ID = env.str("LINLI_WECHAT_SITE_APP_ID", default="")
+WECHAT_SITE_SECRET = env.str("LINLI_WECHAT_SITE_SECRET", default="")
+WECHAT_OPEN_BASE = env.str("LINLI_WECHAT_OPEN_BASE", default="https://open.weixin.qq.com")
+for _name in ("ACCOUNT", "SITE"):
+    if bool(vars()[f"WECHAT_{_name}_APP_ID"]) != bool(vars()[f"WECHAT_{_name}_SECRET"]):
+        raise ImproperlyConfigured(
+            f"LINLI_WECHAT_{_name}_APP_ID and LINLI_WECHAT_{_name}_SECRET go together."
+        )
 # The token of its message push, by which it tells us of events.
 WECHAT_PUSH_TOKEN = env.str("LINLI_WECHAT_PUSH_TOKEN", default="")
 # Where WeChat fetches the photos of reports that it is to check: our address, with https. Without

@@ -1,13 +1,16 @@
-"""A stand-in for WeChat's mini-program server: ``python -m backend.standins.wechat``.
+"""A stand-in for WeChat's server: ``python -m backend.standins.wechat``.
 
-It speaks section 1 of shared/WECHAT.md for the calls we make. What a phone would get from WeChat
-itself or do there is asked for below ``/_standin/``: codes for a log-in or a phone number, and taps
-on a subscription. Its events are in a journal, and pushed to our server once that is known
-(``/_standin/push-to``). Where shared/WECHAT.md is silent, an error is WeChat's own for the case.
-Tests make it fail, and add calls that nothing of ours makes yet (tests/standins/wechat.py).
+It speaks sections 1 and 4 of shared/WECHAT.md for the calls we make. Where WeChat would know who
+holds the phone, its page of web authorisation lets one choose a person of the demo, or a newcomer.
+What a phone would get from WeChat itself or do there is asked for below ``/_standin/``: codes for a
+log-in or a phone number, and taps on a subscription. Its events are in a journal, and pushed to our
+server once that is known (``/_standin/push-to``). Where shared/WECHAT.md is silent, an error is
+WeChat's own for the case. Tests make it fail, and add calls that nothing of ours makes yet
+(tests/standins/wechat.py).
 """
 
 import hashlib
+import html
 import json
 import secrets
 import threading
@@ -15,7 +18,7 @@ import time
 import urllib.request
 import uuid
 from contextlib import suppress
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from backend.standins import serving
 from backend.standins.wechat_values import first_wrong
@@ -32,8 +35,19 @@ SESSION, STABLE_TOKEN = "/sns/jscode2session", "/cgi-bin/stable_token"
 PHONE = "/wxa/business/getuserphonenumber"
 CHECK_TEXT, CHECK_MEDIA = "/wxa/msg_sec_check", "/wxa/media_check_async"
 SEND = "/cgi-bin/message/subscribe/send"
+EXCHANGE, PROFILE = "/sns/oauth2/access_token", "/sns/userinfo"
 PUSH_TOKEN = "standin"
 INDEX = "pages/index/index"
+
+# Our apps that log people in on pages: the secret, WeChat's page, and what may be asked there.
+ACCOUNT, SITE = "wx-standin-account", "wx-standin-site"
+PAGE_APPS = {
+    ACCOUNT: ("standin-account", "/connect/oauth2/authorize", ("snsapi_base", "snsapi_userinfo")),
+    SITE: ("standin-site", "/connect/qrconnect", ("snsapi_login",)),
+}
+AUTHORISE = {path for _, path, _ in PAGE_APPS.values()}
+ASKED = ["appid", "redirect_uri", "response_type", "scope", "state"]  # WeChat wants this order
+DEMO = ("volunteer", "rider", "clerk", "owner", "staff", "manager", "auditor")
 
 # What an operator would have chosen in WeChat's catalogue, by our families of notices.
 FIELDS = {"thing1": "{title}", "thing2": "{body}", "time3": "{told_at}", "thing4": "{community}"}
@@ -51,6 +65,10 @@ def wrong(errcode, errmsg):
     return {"errcode": errcode, "errmsg": f"{errmsg} rid: {uuid.uuid4()}"}
 
 
+def union_of(person):
+    return f"union-{person}"
+
+
 def call(url, query, data=None):
     """Call our server, and return what it says."""
     kind = {"Content-Type": "application/json"}
@@ -61,8 +79,8 @@ def call(url, query, data=None):
 
 class WeChat:
     appid, secret = "wx-standin", "standin"
-    READS = (SESSION,)  # with GET; the others are POST
-    WITHOUT_TOKEN = (SESSION, STABLE_TOKEN)
+    READS = (SESSION, EXCHANGE, PROFILE)  # with GET; the others are POST
+    WITHOUT_TOKEN = (SESSION, STABLE_TOKEN, EXCHANGE, PROFILE)
     # Calls in so many seconds; those of jscode2session for each person.
     LIMITS = {
         SESSION: {MINUTE: 100},
@@ -71,7 +89,10 @@ class WeChat:
         CHECK_MEDIA: {MINUTE: 2_000, DAY: 200_000},
     }
 
-    def __init__(self):
+    def __init__(self, is_bound=False):
+        self.is_bound = is_bound  # our apps, to one account of the open platform
+        self.holder = ""  # who holds the phone that opens WeChat's page, if a test says so
+        self.profiles = {}  # access token of a page's log-in → (person, appid)
         self.lock = threading.Lock()
         self.ahead = 0  # seconds by which our clock is ahead of the machine's
         self.codes = {}  # code → (openid or phone, made at)
@@ -162,7 +183,69 @@ class WeChat:
         if error:
             return error
         self.active[openid] = self.now()
-        return {"openid": openid, "session_key": secrets.token_urlsafe(16)}
+        told = {"openid": openid, "session_key": secrets.token_urlsafe(16)}
+        return told | self.union_of(openid)
+
+    def union_of(self, person):
+        """Return the unionid of a person, whom we call by their openid in the mini-program."""
+        return {"unionid": union_of(person)} if self.is_bound else {}
+
+    # --- who it is, on a page -------------------------------------------------------------
+    def authorise(self, path, asked):
+        """Return the status, the address to go on to, and the page that WeChat shows."""
+        query = dict(asked)
+        _, there, scopes = PAGE_APPS.get(query.get("appid"), ("", "", ()))
+        is_sound = [name for name, _ in asked] == ASKED and query["response_type"] == "code"
+        if not is_sound or there != path or query["scope"] not in scopes:
+            return 200, "", "Scope 参数错误或没有 Scope 权限"
+
+        def back(person):
+            code = self.new_code((person, query["appid"], query["scope"]))
+            return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
+
+        if self.holder:
+            return 302, back(self.holder), ""
+        people = {name: f"o6_demo_{name}" for name in DEMO}
+        people["somebody new"] = f"o6_{secrets.token_urlsafe(16)}"
+        links = "".join(
+            f'<p><a href="{html.escape(back(person))}">{name}</a></p>'
+            for name, person in people.items()
+        )
+        return 200, "", f"<h1>WeChat's stand-in</h1><p>Who holds the phone?</p>{links}"
+
+    def access_token_of_page(self, query, _):
+        secret, _, _ = PAGE_APPS.get(query.get("appid"), ("", "", ()))
+        if not secret:
+            return wrong(40013, "invalid appid")
+        if query.get("secret") != secret:
+            return wrong(40125, "invalid appsecret")
+        if query.get("grant_type") != "authorization_code":
+            return wrong(40002, "invalid grant_type")
+        told, error = self.spend(query.get("code", ""))
+        if error or not isinstance(told, tuple) or told[1] != query["appid"]:
+            return error or wrong(40029, "invalid code")
+        person, appid, scope = told
+        token = secrets.token_urlsafe(24)
+        self.profiles[token] = (person, appid, scope)
+        return {
+            "access_token": token,
+            "expires_in": TOKEN_SECONDS,
+            "refresh_token": secrets.token_urlsafe(24),
+            "openid": f"{appid}-{person}",
+            "scope": scope,
+            **(self.union_of(person) if scope != "snsapi_userinfo" else {}),
+        }
+
+    def userinfo(self, query, _):
+        person, appid, scope = self.profiles.get(query.get("access_token"), ("", "", ""))
+        if not person:
+            return wrong(40001, "invalid credential")
+        if scope == "snsapi_base":
+            return wrong(48001, "api unauthorized")
+        if query.get("openid") != f"{appid}-{person}":
+            return wrong(40003, "invalid openid")
+        told = {"openid": query["openid"], "nickname": person, "headimgurl": ""}
+        return told | self.union_of(person)
 
     def getuserphonenumber(self, _, body):
         phone, error = self.spend(body.get("code", ""))
@@ -340,6 +423,8 @@ class WeChat:
 
     CALLS = {
         SESSION: jscode2session,
+        EXCHANGE: access_token_of_page,
+        PROFILE: userinfo,
         STABLE_TOKEN: stable_token,
         PHONE: getuserphonenumber,
         CHECK_TEXT: msg_sec_check,
@@ -399,6 +484,11 @@ class Handler(serving.Handler):
         if control := wechat.CONTROLS.get(url.path.removeprefix("/_standin/")):
             with wechat.lock:
                 self.say(control(wechat, body))
+        elif url.path in AUTHORISE:
+            with wechat.lock:
+                status, then, page = wechat.authorise(url.path, parse_qsl(url.query))
+            head = {"Content-Type": "text/html; charset=utf-8", "Location": then}
+            self.write(page.encode(), status, **{name: told for name, told in head.items() if told})
         elif url.path in wechat.CALLS:
             self.call(wechat, url.path, query, body)
         else:
@@ -426,10 +516,15 @@ class Server(serving.Server):
             "LINLI_WECHAT_API_BASE": self.url,
             "LINLI_WECHAT_APP_ID": self.wechat.appid,
             "LINLI_WECHAT_SECRET": self.wechat.secret,
+            "LINLI_WECHAT_OPEN_BASE": self.url,
+            "LINLI_WECHAT_ACCOUNT_APP_ID": ACCOUNT,
+            "LINLI_WECHAT_ACCOUNT_SECRET": PAGE_APPS[ACCOUNT][0],
+            "LINLI_WECHAT_SITE_APP_ID": SITE,
+            "LINLI_WECHAT_SITE_SECRET": PAGE_APPS[SITE][0],
             "LINLI_WECHAT_PUSH_TOKEN": PUSH_TOKEN,
             "LINLI_WECHAT_TEMPLATES": json.dumps(TEMPLATES),
         }
 
 
 if __name__ == "__main__":
-    Server().serve()
+    Server(WeChat(is_bound=True)).serve()

@@ -1,8 +1,8 @@
-"""WeChat's mini-program server API, as much of it as we use.
+"""WeChat's server API for the mini-program and for pages, as much of it as we use.
 
 One thin function a call, which returns plain values or raises a refusal of errors.py. What passes
 through here (codes, openids, session keys, tokens, phones) is never logged. Source:
-shared/WECHAT.md, section 1.
+shared/WECHAT.md, sections 1 and 4.
 """
 
 import logging
@@ -75,6 +75,30 @@ def code2session(code: str) -> Identity:
         },
     )
     return Identity(openid=_text(answer, "openid"), unionid=str(answer.get("unionid") or ""))
+
+
+def identity_on_page(*, appid: str, secret: str, code: str) -> Identity:
+    """Return the person of a code with which WeChat led their browser back to our page.
+
+    The openid is another than the mini-program's. The unionid is asked for where the person agreed
+    to tell their profile, of which nothing else is kept. Raises WeChatCodeInvalid,
+    WeChatUserBlocked, WeChatUnavailable.
+    """
+    answer = _call(
+        "GET",
+        "/sns/oauth2/access_token",
+        params={
+            "appid": appid,
+            "secret": secret,
+            "code": code,
+            "grant_type": "authorization_code",
+        },
+    )
+    openid, unionid = _text(answer, "openid"), answer.get("unionid")
+    if not unionid and "snsapi_userinfo" in str(answer.get("scope")):
+        asked = {"access_token": _text(answer, "access_token"), "openid": openid, "lang": "zh_CN"}
+        unionid = _call("GET", "/sns/userinfo", params=asked).get("unionid")
+    return Identity(openid=openid, unionid=str(unionid or ""))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from django.core.files.storage import default_storage, storages
 from django.utils import timezone
 
-from backend.standins.wechat import TEMPLATES
+from backend.standins.wechat import ACCOUNT, PAGE_APPS, SITE, TEMPLATES
 from backend.wechat import client
 from tests.backend.town import Town, build
 from tests.cast import name_of
@@ -26,6 +26,11 @@ def wechat_server(settings):
         settings.WECHAT_API_BASE = standin.url
         settings.WECHAT_APP_ID = standin.wechat.appid
         settings.WECHAT_SECRET = standin.wechat.secret
+        settings.WECHAT_OPEN_BASE = standin.url
+        settings.WECHAT_ACCOUNT_APP_ID, settings.WECHAT_SITE_APP_ID = ACCOUNT, SITE
+        settings.WECHAT_ACCOUNT_SECRET, settings.WECHAT_SITE_SECRET = (
+            PAGE_APPS[app][0] for app in (ACCOUNT, SITE)
+        )
         settings.WECHAT_TIMEOUT_SECONDS = 0.5
         client._client.cache_clear()
         yield standin

@@ -10,7 +10,7 @@ import re
 from PIL import Image
 
 from backend.standins import wechat
-from backend.standins.wechat import INDEX, MINUTE, SESSION, wrong
+from backend.standins.wechat import INDEX, MINUTE, wrong
 
 UNCHECKED_PAGES = 60_000  # mini-program codes with check_path=false, ever
 
@@ -21,7 +21,7 @@ MINI_PROGRAM_CODE = "/wxa/getwxacodeunlimit"
 class WeChat(wechat.WeChat):
     """``fail_next`` holds what is to go wrong with the next calls."""
 
-    READS = (SESSION, OLD_TOKEN)
+    READS = (*wechat.WeChat.READS, OLD_TOKEN)
     WITHOUT_TOKEN = (*wechat.WeChat.WITHOUT_TOKEN, OLD_TOKEN)
     LIMITS = wechat.WeChat.LIMITS | {
         MINI_PROGRAM_CODE: {MINUTE: 5_000},

@@ -16,6 +16,7 @@ from django.db import transaction
 from backend.accounts import mfa
 from backend.accounts.models import User
 from backend.accounts.phones import digest
+from backend.accounts.services.people import UNION, WECHAT
 from backend.communities.models import Community, Role
 from backend.communities.selectors import tenants
 from backend.communities.services import roles
@@ -42,6 +43,7 @@ REPORT_RULES = {
 }
 FIRST_DAY = date(2024, 1, 1)
 OWNERS_OPENID = "o6_demo_owner"
+UNIONID = "union-o6_demo_{}"  # of each, by the username, at the stand-in for WeChat
 # Username, the phone under which the scenario knows them or else their name, what they are.
 CAST = (
     ("volunteer", "19900000001", "resident volunteer 居民志愿者"),
@@ -103,8 +105,12 @@ def load(
         series = volunteering.people_at_work(community, volunteer, rider, staff)
         volunteering.reports_on_their_way(community, rider, staff, people["manager"])
         # As if the owner had opened the mini-program once: the stand-in for WeChat Pay pays there.
+        # The stand-in for WeChat knows all of them.
+        for username, person in people.items():
+            unionid = UNIONID.format(username)
+            SocialAccount.objects.get_or_create(provider=UNION, uid=unionid, user=person)
         SocialAccount.objects.get_or_create(
-            user=people["owner"], provider="wechat", defaults={"uid": OWNERS_OPENID}
+            user=people["owner"], provider=WECHAT, defaults={"uid": OWNERS_OPENID}
         )
         if is_new and shift:
             partnership = shop.partnerships.get(community=community)
