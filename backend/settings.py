@@ -129,7 +129,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "backend.urls"
 APPEND_SLASH = False  # no address ends with one, and each 404 would be looked for with one
-CSRF_FAILURE_VIEW = "backend.top.console.account.views.csrf_failure"
+CSRF_FAILURE_VIEW = "backend.top.out_of_date.csrf_failure"
 WSGI_APPLICATION = "backend.wsgi.application"
 TEMPLATES = [
     {

@@ -201,8 +201,9 @@ def look(browser: Any, site: str) -> Iterator[Callable[..., Window]]:
         *,
         size: dict[str, int] = WIDE,
         language: str = "zh-hans",
+        **how: Any,
     ) -> Window:
-        context = browser.new_context(viewport=size, locale=LANGUAGES[language])
+        context = browser.new_context(viewport=size, locale=LANGUAGES[language], **how)
         context.add_cookies(
             [{"name": name, "value": value, "url": site} for name, value in (cookies or {}).items()]
         )

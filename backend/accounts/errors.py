@@ -107,3 +107,20 @@ class SetupCodeUnknown(NotFound):
 class SetupCodeUsed(Conflict):
     code = "setup_code_used"
     title = _("This link has been used. Whoever used it can log in.")
+
+
+class TextedCodeWrong(Invalid):
+    code = "texted_code_wrong"
+    title = _("This code is not the one we sent.")
+
+
+class TextedCodeExpired(Conflict):
+    code = "texted_code_expired"
+    title = _("This code is no longer good. Ask for another one.")
+
+
+class NameRequired(Invalid):
+    """Refusal of a first log-in by SMS without the name on the list: a list may be wrong."""
+
+    code = "name_required"
+    title = _("You log in for the first time: tell us your name, as your community knows it.")

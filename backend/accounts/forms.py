@@ -10,15 +10,39 @@ from typing import Any
 from allauth.account.fields import PasswordField, SetPasswordField
 from allauth.account.forms import PasswordVerificationMixin
 from allauth.core import context
+from allauth.usersessions.forms import ManageUserSessionsForm
+from allauth.usersessions.internal import flows
+from allauth.usersessions.models import UserSession
 from django import forms
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.addresses import counted_as
+from backend.accounts.errors import TooManyAttempts
 from backend.accounts.models import User
 from backend.accounts.services.attempts import PasswordTry, trying_code
 from backend.codes import as_made, is_digits
 
 _USERNAME = User._meta.get_field("username")
+
+
+class CountedForm(forms.Form):
+    """Form of a page. If somebody has no try left, it says for how long: nothing was looked up."""
+
+    retry_after_seconds = 0
+
+    def full_clean(self) -> None:
+        try:
+            super().full_clean()
+        except TooManyAttempts as refusal:
+            self.wait(refusal)
+
+    def wait(self, refusal: TooManyAttempts) -> None:
+        """Say for how long there is no try."""
+        self.retry_after_seconds = refusal.retry_after_seconds
+        minutes = -(-refusal.retry_after_seconds // 60)
+        told = _("Too many wrong guesses. You can try again in {minutes} min.")
+        self.add_error(None, told.format(minutes=minutes))
 
 
 class TypedCodeField(forms.CharField):
@@ -84,3 +108,20 @@ class FirstPasswordForm(PasswordVerificationMixin, forms.Form):  # type: ignore[
         self.user = user
         password: Any = self.fields["password1"]  # allauth's, which validates for a user
         password.user = user
+
+
+class EndSessionsForm(ManageUserSessionsForm):  # type: ignore[misc]
+    """The one log-in that is to end; if none is chosen, all others than this."""
+
+    session = forms.ModelChoiceField(UserSession.objects.none(), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen: Any = self.fields["session"]
+        chosen.queryset = UserSession.objects.filter(user=self.request.user)
+
+    def save(self, request: HttpRequest) -> None:
+        if chosen := self.cleaned_data["session"]:
+            flows.sessions.end_sessions(request, [chosen])
+        else:
+            super().save(request)

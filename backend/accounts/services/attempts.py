@@ -55,6 +55,11 @@ SEARCHES = Budget("searches", 120, timedelta(hours=1))
 
 # Codes sent to an e-mail address that one of the staff gave; it may be a stranger's.
 MAILED_CODES = Budget("mailed_codes", 5, timedelta(hours=1))
+# Codes asked for by SMS: each costs money, and rings at somebody's. One code is guessed at
+# five times.
+TEXTS_TO_PHONE = Budget("texts_to_phone", 5, timedelta(hours=1))
+TEXTS_FROM_THERE = Budget("texts_from_there", 30, timedelta(hours=1))
+TEXTED_CODE = Budget("texted_code", 5, timedelta(hours=1))
 
 
 def take(budget: Budget, subject: UUID | str) -> datetime:
@@ -82,6 +87,15 @@ def wait_of(budget: Budget, subject: UUID | str) -> int:
         cursor.execute("SELECT accounts_attempts_wait(%s, %s, %s, %s)", _asked(budget, subject))
         (seconds,) = cursor.fetchone()
     return int(seconds)
+
+
+def take_text(phone: str, address: str) -> None:
+    """Spend a try of asking for a code by SMS, whether or not the number is known.
+
+    Raises TooManyAttempts.
+    """
+    take(TEXTS_FROM_THERE, _digest(address))
+    take(TEXTS_TO_PHONE, _digest(phone))
 
 
 @contextmanager

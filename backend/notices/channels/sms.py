@@ -5,10 +5,12 @@ names in ``LINLI_SMS_TEMPLATES`` the template of each kind of notice that goes b
 
     {"call_out": {"id": "1110", "values": ["{activity}", "{begins}"], "at_most": 20}}
 
-``at_most`` is how many characters of a value the carrier takes. Values have the placeholders of the
-kind's own text (words.py).
+Under ``log_in_code`` stands the template of codes that people log in with, whose values have
+``{code}`` and ``{minutes}``. ``at_most`` is how many characters of a value the carrier takes.
+Values of other templates have the placeholders of the kind's own text (words.py).
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -27,6 +29,9 @@ from backend.notices.models import Channel, Message
 from backend.notices.words import PLACEHOLDER, filled, placeholders, told
 from backend.outbox.kinds import Done, Failed, Outcome
 
+logger = logging.getLogger(__name__)
+
+LOG_IN_CODE = "log_in_code"  # no notice: it is sent at once, and kept nowhere
 VALUE_AT_MOST = 20  # characters, unless the operator says otherwise
 
 
@@ -49,6 +54,27 @@ class Template:
 def is_ready() -> bool:
     """Tell whether the operator has an account and a template."""
     return tencent.is_set_up() and bool(settings.SMS_TEMPLATES)
+
+
+def sends_codes() -> bool:
+    """Tell whether the operator has an account, and a template of codes to log in with."""
+    return tencent.is_set_up() and LOG_IN_CODE in settings.SMS_TEMPLATES
+
+
+def send_code(*, number: str, code: str, minutes: int) -> None:
+    """Send a code that somebody logs in with, once: whoever gets none asks for another."""
+    template = Template(**settings.SMS_TEMPLATES[LOG_IN_CODE])
+    try:
+        tencent.send(
+            number=number,
+            template=template.id,
+            values=template.filled({"code": code, "minutes": minutes}),
+            reference=LOG_IN_CODE,
+        )
+    except tencent.Refused as refused:
+        logger.warning("SMS with a code to log in: %s", refused.code)
+    except (tencent.Unreachable, tencent.Unanswered) as error:
+        logger.warning("SMS with a code to log in: %s", type(error).__name__)
 
 
 def template_of(kind: str) -> Template | None:
@@ -112,11 +138,12 @@ def check_templates(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
 
 def _wrong_in(kind: str, written: Any) -> Iterator[str]:
     registered = kinds.registered.get(kind)
-    if registered is None:
-        yield "there is no such kind of notice."
-        return
-    if not registered.is_urgent or Channel.SMS not in registered.channels:
-        yield "this kind does not go by SMS."
+    if kind != LOG_IN_CODE:
+        if registered is None:
+            yield "there is no such kind of notice."
+            return
+        if not registered.is_urgent or Channel.SMS not in registered.channels:
+            yield "this kind does not go by SMS."
     try:
         template = Template(**written)
         is_whole = bool(template.id) and all(
@@ -128,7 +155,7 @@ def _wrong_in(kind: str, written: Any) -> Iterator[str]:
     if not is_whole:
         yield 'it has to be {"id": "…", "values": ["{activity}", …], "at_most": 20}.'
         return
-    known = placeholders(kind)
+    known = {"code", "minutes"} if kind == LOG_IN_CODE else placeholders(kind)
     for name in PLACEHOLDER.findall("".join(template.values)):
         if name not in known:
             yield f"this kind has no {{{name}}}."

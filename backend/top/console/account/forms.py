@@ -10,26 +10,14 @@ from typing import Any
 from allauth.account import forms as account
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp.forms import ActivateTOTPForm
-from allauth.usersessions.forms import ManageUserSessionsForm
-from allauth.usersessions.internal import flows
-from allauth.usersessions.models import UserSession
-from django import forms
-from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from unfold.widgets import BASE_INPUT_CLASSES
 
-from backend.accounts.errors import TooManyAttempts
-from backend.accounts.forms import GuessedCode, TypedCode, trying_password
+from backend.accounts.forms import CountedForm, GuessedCode, TypedCode, trying_password
 from backend.api.filters import WordsField
 
 
-class PageForm(forms.Form):
-    """Form in the console's dress, whose first field has the focus.
-
-    If somebody has no try left, it says for how long: nothing was looked up.
-    """
-
-    retry_after_seconds = 0
+class PageForm(CountedForm):
+    """Form in the console's dress, whose first field has the focus."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -38,15 +26,6 @@ class PageForm(forms.Form):
             field.widget.attrs.pop("placeholder", None)  # it would repeat the label
             if number == 0:
                 field.widget.attrs["autofocus"] = True
-
-    def full_clean(self) -> None:
-        try:
-            super().full_clean()
-        except TooManyAttempts as refusal:
-            self.retry_after_seconds = refusal.retry_after_seconds
-            minutes = -(-refusal.retry_after_seconds // 60)
-            told = _("Too many wrong guesses. You can try again in {minutes} min.")
-            self.add_error(None, told.format(minutes=minutes))
 
 
 class LogInForm(PageForm, account.LoginForm):  # type: ignore[misc]  # allauth is untyped
@@ -76,20 +55,3 @@ class ChangePasswordForm(PageForm, account.ChangePasswordForm):  # type: ignore[
         with trying_password(self.user):
             password: str = super().clean_oldpassword()
         return password
-
-
-class EndSessionsForm(ManageUserSessionsForm):  # type: ignore[misc]
-    """The one log-in that is to end; if none is chosen, all others than this."""
-
-    session = forms.ModelChoiceField(UserSession.objects.none(), required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        chosen: Any = self.fields["session"]
-        chosen.queryset = UserSession.objects.filter(user=self.request.user)
-
-    def save(self, request: HttpRequest) -> None:
-        if chosen := self.cleaned_data["session"]:
-            flows.sessions.end_sessions(request, [chosen])
-        else:
-            super().save(request)

@@ -24,11 +24,10 @@ from django.utils.translation import gettext_lazy as _
 from django.views.generic.base import ContextMixin, View
 
 from backend.accounts.claims import SECOND_FACTOR
+from backend.accounts.forms import EndSessionsForm
 from backend.accounts.mfa import use_up
-from backend.api import exceptions as api
 from backend.top.calls import Caller
 from backend.top.console.account import forms
-from backend.top.console.account.guard import refused
 from backend.top.console.site import site
 
 
@@ -54,16 +53,6 @@ class Page(ContextMixin, View):
         if wait := getattr(context.get("form"), "retry_after_seconds", 0):
             answer.status_code, answer["Retry-After"] = 429, str(wait)
         return answer
-
-
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a failed CSRF check: the setting ``CSRF_FAILURE_VIEW``. In the console it mostly means
-    that somebody has logged in or out in another tab since."""
-    if not request.path.startswith(settings.CONSOLE_PATH):
-        return api.csrf_failure(request, reason)
-    return refused(
-        request, 403, _("This page is out of date."), _("Please go back, and open it again.")
-    )
 
 
 # --- in and out -------------------------------------------------------------------------------
@@ -135,7 +124,7 @@ class ChangePasswordView(Page, account.PasswordChangeView):  # type: ignore[misc
 
 class SessionsView(Page, sessions.ListUserSessionsView):  # type: ignore[misc]
     title = _("Where I am logged in")
-    form_class = forms.EndSessionsForm
+    form_class = EndSessionsForm
     template_name = "console/account/sessions.html"
 
 
