@@ -587,3 +587,75 @@ def _figures_of(
         told.append(PeriodFigures(since, until, **{**of_it, "outstanding": outstanding}))
         outstanding -= of_it["outstanding"]
     return told[::-1]
+
+
+# --- for the public, by month -----------------------------------------------------------------
+@dataclass(frozen=True)
+class Told:
+    """Points that moved in each month of a year, as anybody may know: None where few moved them."""
+
+    months: list[int | None]
+    total: int | None
+
+
+# Issued is what comes into wallets; all else is what leaves them.
+_MOVED = """
+    SELECT extract(month FROM timezone(%(zone)s, t.occurred_at))::int AS month, sides.what,
+        sum(CASE WHEN sides.is_in = (sides.what = 'issued') THEN t.amount ELSE -t.amount END),
+        count(DISTINCT sides.wallet)
+    FROM points_transfer t
+    JOIN points_account d ON d.community_id = %(community)s AND d.id = t.debit_id
+    JOIN points_account c ON c.community_id = %(community)s AND c.id = t.credit_id
+    CROSS JOIN LATERAL (
+        SELECT c.kind = 'wallet' AS is_in,
+            CASE WHEN c.kind = 'wallet' THEN c.id ELSE d.id END AS wallet,
+            CASE CASE WHEN c.kind = 'wallet' THEN d.kind ELSE c.kind END
+                WHEN 'issuance' THEN 'issued' WHEN 'fund' THEN 'issued'
+                WHEN 'merchant' THEN 'redeemed' WHEN 'settled' THEN 'redeemed'
+                WHEN 'expired' THEN 'expired' WHEN 'pool' THEN 'given'
+            END AS what
+    ) AS sides
+    WHERE t.community_id = %(community)s AND t.id >= %(first)s
+        AND t.occurred_at >= %(since)s AND t.occurred_at < %(until)s
+        AND d.unit = 'points' AND (d.kind = 'wallet') <> (c.kind = 'wallet')
+        AND sides.what IS NOT NULL
+    GROUP BY month, sides.what
+"""
+
+
+def figures_told_by_month(community: Community, year: int, *, fewest: int) -> dict[str, Told]:
+    """Return points ``issued``, ``redeemed``, ``expired`` and ``given`` by month, for anybody.
+
+    Into wallets and out of them, less what was taken back or refunded. Nothing is told of fewer
+    than ``fewest`` wallets, also not by subtraction: a month of fewer is left out, and with it the
+    month of the next fewest, as long as the total is told. Months to come are zero.
+    """
+    since, until = (
+        datetime.combine(date(one, 1, 1), time(), community.clock) for one in (year, year + 1)
+    )
+    moved: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
+    with reading().cursor() as cursor:
+        cursor.execute(
+            _MOVED,
+            {
+                "community": community.pk,
+                "zone": community.timezone,
+                "first": first_id_since(since),
+                "since": since,
+                "until": until,
+            },
+        )
+        for month, what, points, wallets in cursor.fetchall():
+            moved[what][month] = int(points), wallets
+    whats = ("issued", "redeemed", "expired", "given")
+    return {what: _told(moved[what], fewest) for what in whats}
+
+
+def _told(moved: Mapping[int, tuple[int, int]], fewest: int) -> Told:
+    hidden = {month for month, (_, wallets) in moved.items() if wallets < fewest}
+    shown = sorted(moved.keys() - hidden, key=lambda month: (moved[month][1], month))
+    total = sum(points for points, _ in moved.values()) if shown or not moved else None
+    if hidden:
+        hidden |= set(shown[:1])
+    months = [None if month in hidden else moved.get(month, (0, 0))[0] for month in range(1, 13)]
+    return Told(months, total)

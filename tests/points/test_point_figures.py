@@ -11,7 +11,12 @@ from backend.communities.models import Role
 from backend.communities.services import roles
 from points.kinds import AccountKind, Unit
 from points.ledger import services as ledger
-from points.ledger.selectors import figures_by_day, figures_by_month, public_figures
+from points.ledger.selectors import (
+    figures_by_day,
+    figures_by_month,
+    figures_told_by_month,
+    public_figures,
+)
 
 ADDRESS = "/api/v1/communities/lake/point-figures"
 
@@ -126,3 +131,46 @@ def test_a_longer_ledger_costs_no_more_statements(lake, earn, year):
         ledger.post(replace(earn, key=f"more:{number}", source=f"test:more:{number}"))
 
     assert statements() == before == 2
+
+
+# --- for everybody ----------------------------------------------------------------------------
+def test_what_everybody_is_told_by_month_is_what_the_books_say(lake, year):
+    told = figures_told_by_month(lake, 2025, fewest=1)
+
+    assert {what: one.total for what, one in told.items()} == {
+        "issued": 140,
+        "redeemed": 30,
+        "expired": 5,
+        "given": 7,
+    }
+    assert told["issued"].months[:4] == [100, 0, 50, -10]
+    assert told["expired"].months[5] == 5
+
+
+def test_nothing_is_told_of_months_in_which_too_few_moved_points(lake, year):
+    told = figures_told_by_month(lake, 2025, fewest=2)
+
+    assert told["issued"].months == [None, 0, None, None] + [0] * 8
+    assert told["issued"].total is None
+
+
+def test_a_month_of_few_takes_the_smallest_other_with_it(lake, person, issuance):
+    def earn(name, at, amount):
+        wallet = ledger.wallet(community=lake, person_id=people[name].pk)
+        facts = {"key": f"{name}:{at}", "reason": "hours", "source": f"test:{name}"}
+        ledger.post(
+            ledger.Movement(debit=issuance, credit=wallet, amount=amount, occurred_at=at, **facts)
+        )
+
+    people = {name: person(name) for name in ("an", "bo", "chi")}
+    january, february, march = (datetime(2025, month, 5, tzinfo=UTC) for month in (1, 2, 3))
+    earn("an", january, 1)
+    for name in ("an", "bo"):
+        earn(name, february, 10)
+    for name in people:
+        earn(name, march, 100)
+
+    issued = figures_told_by_month(lake, 2025, fewest=2)["issued"]
+
+    assert issued.months[:3] == [None, None, 300]
+    assert issued.total == 321
