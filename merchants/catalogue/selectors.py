@@ -39,6 +39,21 @@ def offers_open_to(user: User) -> QuerySet[Offer]:
     )
 
 
+def offers_shown_to_all(community: Community) -> QuerySet[Offer]:
+    """Return the offers on the community's list today, cheapest first, for anybody.
+
+    What is public of an offer is its title, price in points, picture, and whether any are left.
+    """
+    listed = Offer.objects.filter(
+        Q(valid_from__isnull=True) | Q(valid_from__lte=community.today),
+        Q(valid_until__isnull=True) | Q(valid_until__gte=community.today),
+        community=community,
+        status=Offer.Status.LISTED,
+        partnership__status=Partnership.Status.ACTIVE,
+    )
+    return listed.exclude(kind__in=Offer.MADE_BY_US).order_by("price_points", "id")
+
+
 def offers_once_listed() -> QuerySet[Offer]:
     """Return the offers that staff have listed at least once, whose picture is public."""
     return Offer.objects.filter(status__in=[Offer.Status.LISTED, Offer.Status.WITHDRAWN])

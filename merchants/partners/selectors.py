@@ -126,6 +126,16 @@ def shops_open_to(user: User) -> QuerySet[Partnership]:
     )
 
 
+def shops_shown_to_all(community: Community) -> QuerySet[Partnership]:
+    """Return the community's active partners, by name, for anybody.
+
+    What is public of a shop is its name, trade, address, opening hours and place; not its phone,
+    which may be somebody's own.
+    """
+    active = Partnership.objects.filter(community=community, status=Partnership.Status.ACTIVE)
+    return active.select_related("merchant").order_by("name", "id")
+
+
 def partners_in(community: Community) -> QuerySet[Partnership]:
     """Return current, former and possible partners of the community, newest first."""
     return _partners(Partnership.objects.filter(community=community))
