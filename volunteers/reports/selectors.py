@@ -40,6 +40,7 @@ from volunteers.reports.models.publicity import Bulletin, BulletinComment
 from volunteers.reports.models.reports import SHOWN, Report
 
 DUE_SOON = timedelta(days=1)
+PUBLIC_DECIMALS = 2  # of a degree, about a kilometre: as exactly as the public is told places
 
 
 def overdue() -> Q:

@@ -21,8 +21,6 @@ from volunteers.reports.models.reports import Report
 from volunteers.reports.progress import steps_of
 from volunteers.reports.reward_states import RewardState, reward_states
 
-PUBLIC_DECIMALS = 2  # of a degree: about one kilometre
-
 
 # --- a report ---------------------------------------------------------------------------------
 class RoundedField(serializers.FloatField):
@@ -32,7 +30,7 @@ class RoundedField(serializers.FloatField):
         super().__init__(read_only=True, allow_null=True, help_text="Rounded to about a kilometre.")
 
     def to_representation(self, value: float) -> Any:
-        return round(value, PUBLIC_DECIMALS)
+        return round(value, selectors.PUBLIC_DECIMALS)
 
 
 class ConfirmationsField(serializers.IntegerField):

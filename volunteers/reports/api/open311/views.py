@@ -29,7 +29,6 @@ from backend.errors import Refusal
 from volunteers.attendance.positions import Position, wgs84
 from volunteers.reports import categories, errors, selectors
 from volunteers.reports.api.open311.rendering import FORMATS, Refused, answer, refusal
-from volunteers.reports.api.public import PUBLIC_DECIMALS
 from volunteers.reports.models.open311 import Open311Request
 from volunteers.reports.models.reports import Report
 from volunteers.reports.questions import QuestionKind
@@ -289,7 +288,7 @@ def _shown(community: Community, report: Report, names: dict[str, str]) -> dict[
     latitude = longitude = None
     if report.latitude is not None and report.longitude is not None:
         at = wgs84(Position(report.latitude, report.longitude, report.coord_type))
-        latitude, longitude = (round(one, PUBLIC_DECIMALS) for one in at)
+        latitude, longitude = (round(one, selectors.PUBLIC_DECIMALS) for one in at)
     return {
         "service_request_id": str(report.pk),
         "status": "open" if report.status in Report.OPEN else "closed",
