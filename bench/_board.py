@@ -57,6 +57,9 @@ def _seconds(count: int) -> float:
         addresses = [
             f"/c/{code}/",
             f"/c/{code}/figures",
+            f"/c/{code}/reports",
+            f"/c/{code}/reports?category=hazard&status=submitted",
+            f"/c/{code}/print/{community.today:%Y-%m}",
             f"/c/{code}/reports/{newest.pk}",
             f"/api/v1/communities/{code}/reports",
             f"/api/v1/communities/{code}/report-figures",

@@ -3,11 +3,15 @@
 Whoever looks at one knows the place, and no other host learns what they look at.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import cos, hypot, radians
 
 SIDE = 320  # of the drawing, in its own units
 MARGIN = 24
 STEPS = (10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)  # metres that a scale bar may stand for
+Mark = tuple[str, float, float]  # a name, and metres to the east and north, or units
+DEGREE_METRES = 111_195.0  # of latitude
 
 
 @dataclass(frozen=True)
@@ -51,3 +55,21 @@ class Plane:
         x = SIDE / 2 + metres_east * self.scale
         y = SIDE / 2 - metres_north * self.scale
         return round(x, 1), round(y, 1)
+
+    def marks(self, places: Iterable[Mark]) -> list[Mark]:
+        """Return where places are drawn, by their names, of which the map reaches some."""
+        return [
+            (name, *self.at(east, north))
+            for name, east, north in places
+            if hypot(east, north) <= self.reach
+        ]
+
+
+def offset(origin: tuple[float, float], place: tuple[float, float]) -> tuple[float, float]:
+    """Return how many metres to the east and to the north a place is, if it is near.
+
+    Both are latitude and longitude of one datum.
+    """
+    north = (place[0] - origin[0]) * DEGREE_METRES
+    east = (place[1] - origin[1]) * DEGREE_METRES * cos(radians(origin[0]))
+    return east, north

@@ -81,7 +81,7 @@ def test_what_was_given_back_and_by_merchants_is_public_without_names(
     assert "王" not in text
 
 
-def test_the_latest_seal_is_shown_with_its_head_and_leads_to_all(lake, wang, grant_points):
+def test_the_latest_seal_is_shown_with_its_head_and_leads_to_the_check(lake, wang, grant_points):
     assert "封存" not in page("/c/lake/")
     for _ in range(2):
         grant_points(wang, 1)
@@ -89,8 +89,9 @@ def test_the_latest_seal_is_shown_with_its_head_and_leads_to_all(lake, wang, gra
 
     text = page("/c/lake/")
 
-    (head,) = re.findall(r'<a href="/api/v1/communities/lake/seals"><code>(.*?)…</code></a>', text)
-    assert head == bytes(seal.head).hex()[:16]
+    (whole, head) = re.findall(r'<a href="/c/lake/check#(.*?)"><code>(.*?)…</code></a>', text)[0]
+    assert whole == bytes(seal.head).hex()
+    assert head == whole[:16]
     sealed_at = f"{seal.sealed_at.astimezone(lake.clock):%Y-%m-%d %H:%M}"
     assert f"账本封存第 2 批，{sealed_at}：" in text
 

@@ -1,27 +1,37 @@
-"""The public's pages of reports: one report, the figures of all, the funds, and bulletins."""
+"""The public's pages of reports: the list with its map, and one report."""
 
-from datetime import date, timedelta
+from collections import Counter
+from dataclasses import dataclass
+from math import atan2, hypot, pi
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from django.utils.translation import gettext
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from backend.communities.models import Community
-from backend.communities.selectors import tenants
-from backend.top.pages.kept import KeptPage
-from volunteers.models import Bulletin, BulletinComment, Report
+from backend.communities.selectors import places_below
+from backend.top.maps import Mark, Plane, offset
+from backend.top.pages.board.frame import (
+    CommunityPage,
+    Coordinates,
+    estates_around,
+    id_or_none,
+    middle_of,
+)
+from volunteers.attendance.positions import Position, wgs84
+from volunteers.models import Report
 from volunteers.people.selectors import FEWEST_TOLD
-from volunteers.reports import figures, fund_figures
-from volunteers.reports.categories import names_of
+from volunteers.reports.categories import categories_of, names_of
 from volunteers.reports.models.categories import Colour
 from volunteers.reports.progress import steps_of
 from volunteers.reports.reward_states import RewardState, reward_states
-from volunteers.reports.selectors import confirmation_counts, public_reports, with_superseded
+from volunteers.reports.selectors import PUBLIC_DECIMALS, confirmation_counts, public_reports
 
-COMMENTS_SHOWN = 100
+PAGE_REPORTS = 20
+MAP_REPORTS = 200  # the newest, of which those are drawn that have a place
+LEAST_METRES, FARTHEST_METRES = 1_500, 10_000  # that the map shows
 WORDS = {  # a public report's status, as people call it
     Report.Status.SUBMITTED.value: _("Submitted"),
     Report.Status.ACCEPTED.value: _("Being handled"),
@@ -44,25 +54,122 @@ REWARDS = {  # nothing is said of NONE
     RewardState.PAID: _("The reward was paid."),
     RewardState.TAKEN_BACK: _("The reward was taken back."),
 }
+DIRECTIONS = (  # from the east against the clock
+    _("east"), _("north-east"), _("north"), _("north-west"),
+    _("west"), _("south-west"), _("south"), _("south-east"),
+)  # fmt: skip
 
 
-def _community(code: str) -> Community:
-    found: Community = get_object_or_404(tenants(), code=code)
-    return found
+class ReportsView(CommunityPage):
+    """The page of reports and where they were made: ``/c/{code}/reports``.
+
+    ``category`` and ``status`` narrow it down, ``before`` is the last report of the page before.
+    """
+
+    template_name = "board/reports.html"
+    tab = "reports"
+    parameters = ("category", "status", "before")
+
+    def told(self, **names: Any) -> dict[str, Any]:
+        known = categories_of(self.community)
+        categories = {code: one.name for code, one in known.items() if not one.is_confidential}
+        wanted = {name: self.asked[name] for name in ("category", "status") if name in self.asked}
+        if wanted.get("category", "") not in {"", *categories}:
+            raise Http404
+        if wanted.get("status", "") not in {"", *WORDS}:
+            raise Http404
+        found = public_reports(self.community).filter(**wanted)
+        page = found
+        if "before" in self.asked:
+            if (before := id_or_none(self.asked["before"])) is None:
+                raise Http404
+            page = found.filter(pk__lt=before)
+        rows = list(page[: PAGE_REPORTS + 1])
+        return {
+            "reports": told_of(self.community, rows[:PAGE_REPORTS]),
+            "more": rows[PAGE_REPORTS - 1].pk if len(rows) > PAGE_REPORTS else None,
+            "categories": categories.items(),
+            "statuses": WORDS.items(),
+            "asked": self.asked,
+            "map": None if "before" in self.asked else self._map(found),
+        }
+
+    def _map(self, reports: QuerySet[Report]) -> "Map | None":
+        newest = reports.values_list("latitude", "longitude", "coord_type")[:MAP_REPORTS]
+        cells = Counter(
+            (round(latitude, PUBLIC_DECIMALS), round(longitude, PUBLIC_DECIMALS), datum)
+            for latitude, longitude, datum in newest
+            if latitude is not None and longitude is not None
+        )
+        found: Counter[Coordinates] = Counter()
+        for cell, count in cells.items():
+            found[wgs84(Position(*cell))] += count
+        middle = middle_of(self.community, list(found))
+        if not found or not middle:
+            return None
+        return _drawn(found, middle, estates_around(list(places_below(self.community)), middle))
 
 
-class ReportView(KeptPage):
+def told_of(community: Any, reports: list[Report]) -> list[tuple[Report, str, str | Promise]]:
+    """Return reports with what their category and status are called."""
+    names = names_of(community.pk)
+    return [(one, names[one.category], WORDS[one.status]) for one in reports]
+
+
+# --- the map ----------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Cell:
+    """Reports of about a square kilometre: how many, where they are drawn, and where they are."""
+
+    reports: int
+    x: float
+    y: float
+    radius: float
+    kilometres: str
+    direction: str | Promise
+
+
+@dataclass(frozen=True)
+class Map:
+    """Where reports were made, to a kilometre; ``outside`` are farther than it shows."""
+
+    plane: Plane
+    cells: list[Cell]
+    estates: list[Mark]
+    outside: int
+
+
+def _drawn(found: "Counter[Coordinates]", middle: Coordinates, estates: list[Mark]) -> Map:
+    offsets = [(*offset(middle, place), count) for place, count in found.most_common()]
+    shown = [one for one in offsets if hypot(*one[:2]) <= FARTHEST_METRES]
+    plane = Plane(max([LEAST_METRES, *(hypot(*one[:2]) for one in shown)]))
+    cells = [
+        Cell(
+            count,
+            *plane.at(east, north),
+            radius=round(min(9 + count**0.5 * 2, 24), 1),
+            kilometres=f"{hypot(east, north) / 1000:.1f}",
+            direction=DIRECTIONS[round(atan2(north, east) / (pi / 4)) % 8],
+        )
+        for east, north, count in shown
+    ]
+    outside = sum(count for *_, count in offsets) - sum(cell.reports for cell in cells)
+    return Map(plane, cells, plane.marks(estates), outside)
+
+
+# --- one report -------------------------------------------------------------------------------
+class ReportView(CommunityPage):
     """The page of one report: ``/c/{code}/reports/{report_id}``."""
 
     template_name = "board/report.html"
+    tab = "reports"
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        community = _community(kwargs["code"])
-        report = get_object_or_404(public_reports(community), pk=kwargs["report_id"])
+    def told(self, **names: Any) -> dict[str, Any]:
+        community = self.community
+        report = get_object_or_404(public_reports(community), pk=names["report_id"])
         confirmations = confirmation_counts(report).get(report.pk, 0)
         state = reward_states(community.pk, [report]).get(report.pk, RewardState.NONE)
         return {
-            "community": community,
             "report": report,
             "category": names_of(community.pk)[report.category],
             "colour": COLOURS[Colour(report.colour)],
@@ -71,149 +178,4 @@ class ReportView(KeptPage):
             "confirmations": confirmations if confirmations >= FEWEST_TOLD else None,
             "has_confirmations": confirmations > 0,
             "reward": REWARDS.get(state),
-        }
-
-
-# --- figures ----------------------------------------------------------------------------------
-class FiguresView(KeptPage):
-    """The page of figures: ``/c/{code}/figures/{year}``, or of this year without it."""
-
-    template_name = "board/figures.html"
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        community = _community(kwargs["code"])
-        this_year = community.today.year
-        year = kwargs.get("year", this_year)
-        if not 2000 <= year <= this_year:
-            raise Http404
-        whole, months = (
-            figures.told(figures.of_year(community, year, by))
-            for by in (figures.By.YEAR, figures.By.MONTH)
-        )
-        return {
-            "community": community,
-            "year": year,
-            "years": [one for one in range(this_year, this_year - 3, -1) if one != year],
-            "whole": _shown(whole["periods"][0]) if whole["periods"] else None,
-            "months": [_shown(one) for one in months["periods"]],
-            "confidential": _told(whole["confidential"]),
-        }
-
-
-def _shown(period: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures of a period with what a page shows beside them."""
-    for one in [period["total"], *period["categories"]]:
-        one["statuses"] = [(WORDS[of["status"]], of["reports"]) for of in one["by_status"]]
-        one["median"] = _within(one["median_within_hours"])
-        one["in_a_week"] = one["fixed"] and round(100 * one["fixed_within_a_week"] / one["fixed"])
-    return period | {"month": period["since"][:7]}
-
-
-def _within(hours: int | None) -> str:
-    if hours is None:
-        return ""
-    if hours <= 48:
-        return gettext("within %(hours)d h") % {"hours": hours}
-    return gettext("within %(days)d days") % {"days": hours // 24}
-
-
-def _told(confidential: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the confidential reports with the first and the last month of their period."""
-    return [
-        one
-        | {
-            "first": one["since"][:7],
-            "last": f"{date.fromisoformat(one['until']) - timedelta(days=1):%Y-%m}",
-        }
-        for one in confidential
-    ]
-
-
-# --- funds ------------------------------------------------------------------------------------
-class FundsView(KeptPage):
-    """The page of the funds: ``/c/{code}/funds``."""
-
-    template_name = "board/funds.html"
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        community = _community(kwargs["code"])
-        return {
-            "community": community,
-            "funds": [_amounts(fund) for fund in fund_figures.told(community)],
-        }
-
-
-SUMS = [
-    ("budget", _("Budget")),
-    ("topped_up", _("Topped up")),
-    ("carried_in", _("From the year before")),
-    ("paid", _("Paid")),
-    ("reserved", _("Reserved")),
-    ("ended", _("Carried over or returned")),
-    ("left", _("Left")),
-]
-ONLY_IF_ANY = ("carried_in", "ended")
-
-
-def _amounts(fund: dict[str, Any]) -> dict[str, Any]:
-    """Return a fund's figures with its amounts as people read them."""
-    is_money = fund["unit"] == "fen"
-
-    def amount(number: int | None) -> str:
-        if number is None:
-            return "–"
-        return f"{number / 100:,.2f}" if is_money else f"{number:,}"
-
-    return {
-        "name": fund["name"],
-        "year": fund["year"],
-        "is_money": is_money,
-        "number": fund["seal_number"],
-        "head": fund["seal_head"][:16],
-        "sums": [
-            (words, amount(fund[name]))
-            for name, words in SUMS
-            if fund[name] or name not in ONLY_IF_ANY
-        ],
-        "unsealed": amount(fund["unsealed"]) if fund["unsealed"] else "",
-        "categories": fund["categories"]
-        and [
-            (one["name"], amount(one["paid"]), amount(one["reserved"]))
-            for one in fund["categories"]
-        ],
-    }
-
-
-# --- bulletins --------------------------------------------------------------------------------
-def bulletins_of(community: Community) -> QuerySet[Bulletin]:
-    """Return the latest version of each bulletin that is public, newest period first."""
-    found: Any = _published(community)
-    latest: QuerySet[Bulletin] = found.filter(is_superseded=False)
-    return latest.order_by("-starts_on", "-id")
-
-
-def _published(community: Community) -> QuerySet[Bulletin]:
-    published = Bulletin.objects.filter(community=community, status=Bulletin.Status.PUBLISHED)
-    return with_superseded(published, whose=community)
-
-
-class BulletinView(KeptPage):
-    """The page of a bulletin: ``/c/{code}/bulletins/{bulletin_id}``, whatever version."""
-
-    template_name = "board/bulletin.html"
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        community = _community(kwargs["code"])
-        bulletin = get_object_or_404(_published(community), pk=kwargs["bulletin_id"])
-        comments = BulletinComment.objects.filter(
-            community=community, bulletin=bulletin, status=BulletinComment.Status.SHOWN
-        ).exclude(text="")
-        told = bulletin.figures
-        return {
-            "community": community,
-            "bulletin": bulletin,
-            "period": _shown(told["periods"][0]) if told["periods"] else None,
-            "confidential": _told(told["confidential"]),
-            "funds": [_amounts(fund) for fund in told["funds"]],
-            "comments": comments.order_by("-id")[:COMMENTS_SHOWN],
         }
