@@ -1,5 +1,6 @@
 """All pages of people's rooms and of the board, as the URL conf has them; walks look for them."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -14,6 +15,7 @@ from backend.top.pages.kept import KeptPage
 ROOMS = (settings.ME_PATH, settings.SCAN_PATH)
 # Of a room, but no pages that somebody has to be logged in for.
 OPEN = (ManifestView, WorkerView)
+PICTURE = re.compile(r"\.(svg|png|jpg)$")
 ENTERING = "backend.top.pages.entering"
 
 
@@ -49,8 +51,10 @@ def is_page(view: Any) -> bool:
 
 @cache
 def pages() -> frozenset[str]:
-    """The routes of all pages."""
-    return frozenset(route for route, view in all_routes().items() if is_page(view))
+    """The routes of all pages; not those of the pictures in them."""
+    return frozenset(
+        route for route, view in all_routes().items() if is_page(view) and not PICTURE.search(route)
+    )
 
 
 def behind_a_log_in() -> dict[str, Any]:
