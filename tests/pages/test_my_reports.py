@@ -1,6 +1,7 @@
 """A volunteer's reports on a phone, made with photos and a place, followed until the end."""
 
 import io
+import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -107,6 +108,16 @@ def test_the_questions_of_a_category_are_asked_and_answered(pocket, lake, wang, 
     assert "一个坑" in refused.content.decode()  # nothing of it has to be typed again
     assert done.status_code == 200
     assert Report.objects.get().answers == {"deep": 0.5, "lit": False}
+
+
+def test_categories_stand_below_those_that_they_belong_to(pocket, lake, wang, zhao):
+    for code, above in (("road", "hazard"), ("pit", "road")):
+        categorising.create(community=lake, by=zhao, code=code, name=code, parent=above)
+
+    page = pocket(wang).get("/me/reports/new").content.decode()
+
+    shown = re.findall(r'<option value="\w+">(\W*?\w+)</option>', page)
+    assert shown[:4] == ["安全隐患", "\u3000road", "\u3000\u3000pit", "环境脏乱"]
 
 
 def test_somebody_who_belongs_nowhere_is_led_to_join(pocket, person):

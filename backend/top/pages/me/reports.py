@@ -1,7 +1,7 @@
 """A volunteer's pages: what they reported, and reporting."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from django.http import Http404, QueryDict
@@ -75,19 +75,23 @@ def to_choose(asks: Caller, code: str, filled: Mapping[str, Any]) -> dict[str, A
         for question in row["questions"]:
             question["field"] = f"answer:{question['kind']}:{question['code']}"
             question["value"] = filled.get(question["field"], "")
-    codes = {row["code"] for row in rows}
-    below = [row for row in rows if row["parent"] in codes]
-    tree = [
-        (row, [one for one in below if one["parent"] == row["code"]])
-        for row in rows
-        if row["parent"] not in codes
-    ]
     return {
-        "tree": tree,
+        "tree": list(_tree(rows)),
         "categories": rows,
         "estates": asks.fetch(f"communities/{code}/contact")["below"],
         "filled": filled,
     }
+
+
+def _tree(
+    rows: list[dict[str, Any]], above: str = "", indent: str = ""
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each category below the one of the code ``above``, and how far it is set in."""
+    codes = {row["code"] for row in rows}
+    for row in rows:
+        if (row["parent"] if row["parent"] in codes else "") == above:
+            yield indent, row
+            yield from _tree(rows, row["code"], f"{indent}\u3000")
 
 
 class NewReportView(MyPage):
