@@ -69,6 +69,7 @@ _TABLE = [
     # What is kept no longer.
     Work("backend.accounts.tasks.forget_old_attempts", every(minutes=10), queue=BULK),
     Work("merchants.redemption.tasks.forget_old_pay_codes", every(minutes=10), queue=BULK),
+    Work("merchants.redemption.tasks.forget_card_pins", every(minutes=10), queue=BULK),
     Work("backend.clockwork.tasks.forget_old_runs", every(minutes=60), queue=BULK),
     Work("volunteers.reports.tasks.forget_old_coordinates", daily(3, 10), queue=BULK),
     Work("volunteers.reports.tasks.forget_old_mediations", daily(3, 15), queue=BULK),

@@ -415,6 +415,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AccountKindEnum": "points.kinds.AccountKind",
         "AttendanceStatusEnum": "volunteers.models.Attendance.Status",
+        "CardReasonEnum": "merchants.models.Card.Reason",
         "CheckKindEnum": "backend.registries.checks.Kind",
         "ClaimStatusEnum": "points.models.Claim.Status",
         "BulletinCommentStatusEnum": "volunteers.models.BulletinComment.Status",

@@ -26,6 +26,7 @@ class MerchantsConfig(AppConfig):
         from merchants.redemption import given_back
         from merchants.redemption.sampled import REDEMPTIONS
         from merchants.redemption.selectors import pieces_held
+        from merchants.redemption.services import cards
         from merchants.settlement.selectors import is_unsettled
         from merchants.settlement.services import payouts
         from merchants.webhooks import services as webhooks
@@ -34,6 +35,7 @@ class MerchantsConfig(AppConfig):
         homes.found_by(home_of)
         merging.register(finds=theirs.conflicts, counts=theirs.counted, moves=theirs.move)
         leaving.heard_by(giving_back.give_back)
+        leaving.heard_by(cards.block_of)
         given_back.heard_by(wishes.open_again)
         register("statement", _statement)
         subjects.register("statement", payouts.KIND)

@@ -10,7 +10,7 @@ from backend.communities.selectors import known_to
 from backend.registries.merging import Conflict, Merging
 from merchants.partners.models.merchants import MerchantMember
 from merchants.partners.services import partnerships
-from merchants.redemption.models import Redemption
+from merchants.redemption.models import Card, Redemption
 
 
 def conflicts(merged: User, kept: User) -> Iterator[Conflict]:
@@ -21,6 +21,9 @@ def conflicts(merged: User, kept: User) -> Iterator[Conflict]:
             community__in=both, volunteer=theirs, redeemed_by=other
         )
         for community_id, pk in handed_out.values_list("community_id", "pk"):
+            yield Conflict("decided_each_other", community_id, (pk,))
+        issued = Card.objects.filter(community__in=both, volunteer=theirs, issued_by=other)
+        for community_id, pk in issued.values_list("community_id", "pk"):
             yield Conflict("decided_each_other", community_id, (pk,))
     held = Redemption.objects.filter(
         community__in=both, volunteer=merged, status=Redemption.Status.HELD

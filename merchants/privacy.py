@@ -44,6 +44,13 @@ held.table(
     "volunteer",
 )
 held.table(
+    "cards",  # without the code, which opens nothing alone
+    "您的积分卡 / your printed cards",
+    "id community issued_at blocked_at reason",
+    models.Card,
+    "volunteer",
+)
+held.table(
     "wishes",
     "您的微心愿 / what you wished for",
     "id community text status points=price_points proposed_at reason closed_at thanks",
@@ -60,6 +67,7 @@ held.table(
 held.acts(models.ActivityMatch, "matched_by", "ended_by")
 held.acts(models.BankBatch, "made_by", "cancelled_by")
 held.acts(models.Campaign, "opened_by")
+held.acts(models.Card, "issued_by", "blocked_by")
 held.acts(models.Device, "registered_by", "retired_by")
 held.acts(models.Fair, "announced_by", "cancelled_by")
 held.acts(models.Increase, "asked_by", "decided_by")
@@ -84,7 +92,9 @@ held.left_out(
     "somebody else's voucher: it stands among the scans", models.Redemption, "redeemed_by"
 )
 held.titles(
+    blocked_at=_("Blocked at"),
     code=_("Code"),
+    issued_at=_("Issued at"),
     merchant=_("Merchant"),
     offer=_("Offer"),
     scanned_at=_("Scanned at"),

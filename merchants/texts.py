@@ -8,6 +8,7 @@ from backend.notices.models import Channel
 
 targets.register(
     fair="fairs/{id}",
+    my_cards="me/cards",
     my_voucher="me/vouchers/{id}",
     my_wish="me/wishes/{id}",
     partnership="partnerships/{id}",
@@ -64,6 +65,28 @@ register(
         opens="my_voucher",
         channels=(Channel.WECHAT,),
         template="points",
+    ),
+    card_issued=Kind(
+        _("A card was issued for you"),
+        _(
+            "%(community)s printed it. With its PIN it pays up to %(points)s points a day at"
+            " the shops. If you did not ask for it, block it and tell us."
+        ),
+        opens="my_cards",
+        channels=(Channel.WECHAT, Channel.SMS),
+        template="security",
+        is_required=True,
+    ),
+    card_blocked=Kind(
+        _("Your card is blocked"),
+        _(
+            "It was reported lost, or its PIN was wrong five times. Your points are safe."
+            " %(community)s prints you another one."
+        ),
+        opens="my_cards",
+        channels=(Channel.WECHAT, Channel.SMS),
+        template="security",
+        is_required=True,
     ),
     voucher_expiring=Kind(
         _("Your voucher expires soon"),

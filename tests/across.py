@@ -37,6 +37,7 @@ ACROSS = {
     "backend/outbox/selectors.py:oldest": "An operator's figures are those of all communities.",
     "backend/outbox/metrics.py:owed": "An operator's figures are those of all communities.",
     "backend/outbox/selectors.py:_figures": "An operator's figures are those of all communities.",
+    "merchants/redemption/services/cards.py:forget_pins": SWEEP,
     "merchants/redemption/services/pay_codes.py:forget_old": SWEEP,
     "merchants/redemption/tasks.py:sweep_expired_vouchers": SWEEP,
     "merchants/redemption/tasks.py:sweep_expiring_vouchers": SWEEP,

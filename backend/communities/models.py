@@ -59,6 +59,7 @@ class Community(TreeNode):  # type: ignore[misc]  # django-tree-queries is untyp
     coord_type = models.CharField(max_length=5, choices=CoordType, default=CoordType.WGS84)
     # What one of the staff may raise alone in 30 days of what the community owes; else two do.
     alone_limit_fen = models.PositiveBigIntegerField(default=0)
+    card_limit_points = models.PositiveIntegerField(default=30)  # what a printed card pays a day
     # Hangs on posters; NULL: people ask to join.
     join_code = models.CharField(max_length=12, null=True, blank=True, unique=True)
     # It goes on in another installation since then, at the address given; the rows here are a copy

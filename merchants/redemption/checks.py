@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from backend.registries.checks import SPAN, Check, Kind, made_at, queried, register
 
 VOUCHERS, RATES, REFUNDS, HANDED_OUT = "vouchers", "rates", "refunds", "handed_out"
+CARDS = "cards"
 
 _MADE_AT = made_at("r.id")
 _DAY = "(r.taken_at AT TIME ZONE place.timezone)::date"
@@ -198,6 +199,40 @@ _HANDED_OUT = """
             OR r.redeemed_by_id = r.volunteer_id)
 """
 
+# Few, so all of them are read each time.
+_CARDS = """
+    SELECT 'merchants_card', k.id, CASE
+        WHEN said.actor_id IS NULL THEN 'the trail does not tell who issued it'
+        ELSE format('%%s issued it to %%s, the trail says %%s to %%s', k.issued_by_id,
+            k.volunteer_id, said.actor_id, said.after ->> 'volunteer')
+    END
+    FROM merchants_card k
+    LEFT JOIN LATERAL (
+        SELECT x.actor_id, x.after FROM audit_auditentry x
+        WHERE x.community_id = %(community)s AND x.target_type = 'card'
+            AND x.target_id = k.id::text AND x.action = 'card.issue'
+        ORDER BY x.id LIMIT 1
+    ) AS said ON true
+    WHERE k.community_id = %(community)s
+        AND (k.issued_by_id, k.volunteer_id::text)
+            IS DISTINCT FROM (said.actor_id, said.after ->> 'volunteer')
+"""
+# A card is locked while it pays, and while it is blocked.
+_PAID_BY_CARD = f"""
+    SELECT 'merchants_redemption', r.id, wrong.because
+    FROM merchants_redemption r
+    LEFT JOIN merchants_card k ON k.community_id = %(community)s AND k.id = r.card_id
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN k.id IS NULL THEN 'card ' || r.card_id || ' is gone'
+        WHEN k.volunteer_id <> r.volunteer_id
+            THEN format('its card is of %%s, its points of %%s', k.volunteer_id, r.volunteer_id)
+        WHEN k.issued_by_id = r.redeemed_by_id THEN 'whoever issued its card handed it out'
+        WHEN r.taken_at > k.blocked_at + {SPAN} THEN 'its card was blocked before'
+    END AS because) AS wrong
+    WHERE r.community_id = %(community)s AND r.card_id IS NOT NULL
+        AND (r.id >= %(since_id)s OR r.closed_at >= %(since)s) AND wrong.because IS NOT NULL
+"""
+
 _ADVICE = _(
     "Compare the row with the contract and the prices of its day. Do not approve or pay a statement"
     " with such a line; what was paid too much is settled with the merchant."
@@ -240,5 +275,16 @@ register(
         advice=_("Ask the merchant and the volunteer whether anything was handed out."),
         tables=("merchants_scanattempt",),
         findings=queried(HANDED_OUT, _HANDED_OUT),
+    ),
+    Check(
+        name=CARDS,
+        kind=Kind.SETTLEMENTS,
+        promise=_(
+            "Each printed card is of whom the trail names, and paid only for its volunteer, while"
+            " it was not blocked, at the counter of somebody who did not issue it."
+        ),
+        advice=_("Block the card, and ask the volunteer what they bought with it."),
+        tables=("merchants_card",),
+        findings=queried(CARDS, _CARDS, _PAID_BY_CARD),
     ),
 )

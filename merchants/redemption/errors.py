@@ -88,3 +88,42 @@ class RefundTooLate(Conflict):
 class RefundTooLarge(Conflict):
     code = "refund_too_large"
     title = _("That is more than is left to give back.")
+
+
+class CardUnknown(CodeUnknown):
+    code = "card_unknown"
+    title = _("This card is not known.")
+
+
+class CardBlocked(Conflict):
+    code = "card_blocked"
+    title = _("This card is blocked.")
+
+
+class CardPinNeeded(Conflict):
+    code = "card_pin_needed"
+    title = _("This is a card; it takes its PIN.")
+
+
+class CardPinWrong(Forbidden):
+    """The PIN is wrong; the card is blocked once ``tries_left`` is 0."""
+
+    code = "card_pin_wrong"
+    title = _("The PIN is wrong.")
+
+
+class CardLimitReached(Conflict):
+    """The card pays ``limit_points`` a day, and no more."""
+
+    code = "card_limit_reached"
+    title = _("A card pays for small things only; the day's limit is reached.")
+
+
+class CardIssuer(Forbidden):
+    code = "card_issuer"
+    title = _("A colleague has to take this: you issued the card.")
+
+
+class OwnCard(Forbidden):
+    code = "own_card"
+    title = _("Nobody issues a card for themselves.")

@@ -1,20 +1,114 @@
-"""Vouchers and redemptions, refunds, scans at counters, and pay codes."""
+"""Vouchers and redemptions, refunds, scans at counters, pay codes, and printed cards."""
 
-from hashlib import sha256
+from datetime import timedelta
 from typing import ClassVar
 
 import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from backend import clocks
 from backend.accounts import vault
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, TenantForeignKey, never, set_once, trigger
+from backend.tables import PersonKey, TenantForeignKey, never, set_once, stays, trigger
 from merchants.catalogue.models import Offer
 from merchants.partners.models.merchants import Device, Merchant
 from merchants.partners.models.partnerships import Partnership
+
+
+class Card(TenantModel):
+    """A printed card of a volunteer without a phone, which pays at a counter with its PIN.
+
+    The code on it names nobody and opens nothing alone. Wrong PINs are counted in a row; the fifth
+    blocks the card. A card that is blocked stays so: staff issue another one.
+    """
+
+    MOST_WRONG_PINS = 5
+    PIN_TOLD = timedelta(hours=1)  # to whoever issued it, so that a lost answer can be asked again
+
+    class Reason(models.TextChoices):
+        """Why a card is blocked."""
+
+        LOST = "lost", "Reported lost"
+        REPLACED = "replaced", "Replaced by a new card"
+        WRONG_PINS = "wrong_pins", "Five wrong PINs"
+        LEFT = "left", "The volunteer left"  # or was suspended
+
+    volunteer = PersonKey()
+    code = models.CharField(max_length=12)  # random
+    pin_hash_encrypted = models.TextField()  # a slow hash of the six digits, see backend/accounts
+    pin_encrypted = models.TextField(blank=True)  # until the card is first used, an hour at most
+    wrong_pins = models.PositiveSmallIntegerField(default=0)  # since the last right one
+    issued_at = models.DateTimeField(db_default=Now())
+    issued_by = PersonKey()
+    blocked_at = models.DateTimeField(null=True)
+    blocked_by = PersonKey(null=True)  # NULL: nobody did, see the reason
+    reason = models.CharField(max_length=10, choices=Reason, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="card_once", fields=["community", "code"]),
+            models.UniqueConstraint(
+                name="card_that_works",
+                fields=["community", "volunteer"],
+                condition=Q(blocked_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="card_issued_by_another", condition=~Q(issued_by=F("volunteer"))
+            ),
+            models.CheckConstraint(
+                name="card_blocked_for_a_reason",
+                condition=Q(blocked_at__isnull=True, blocked_by__isnull=True, reason="")
+                | Q(Q(blocked_at__isnull=False), ~Q(reason="")),
+            ),
+            models.CheckConstraint(
+                name="card_blocked_by_wrong_pins",
+                condition=Q(wrong_pins__lt=5) | Q(wrong_pins=5, blocked_at__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="card_of_volunteer", fields=["community", "volunteer", "-id"]),
+            models.Index(name="card_newest", fields=["community", "-id"]),
+            models.Index(
+                name="card_with_a_pin_to_forget",
+                fields=["community", "issued_at"],
+                condition=~Q(pin_encrypted=""),
+            ),
+        ]
+        triggers: ClassVar = [
+            *stays("card"),
+            pgtrigger.ReadOnly(
+                name="card_is_final",
+                fields=["community", "volunteer", "code", "issued_at", "issued_by"],
+            ),
+            never(
+                "card_stays_blocked",
+                "OLD.blocked_at IS NOT NULL"
+                " AND (OLD.blocked_at, OLD.blocked_by_id, OLD.reason, OLD.wrong_pins)"
+                " IS DISTINCT FROM"
+                " (NEW.blocked_at, NEW.blocked_by_id, NEW.reason, NEW.wrong_pins)",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"of {self.volunteer_id}"
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.blocked_at is not None
+
+    @property
+    def pin(self) -> str | None:
+        """The PIN in the clear, for an hour and until the card is first used; else None."""
+        is_told = self.pin_encrypted and timezone.now() < self.issued_at + self.PIN_TOLD
+        return vault.decrypt(self.pin_encrypted) if is_told else None
+
+    @property
+    def code_to_print(self) -> str | None:
+        """The code, for as long as the PIN is told."""
+        return self.code if self.pin else None
 
 
 class Redemption(TenantModel):
@@ -57,6 +151,8 @@ class Redemption(TenantModel):
     signed_at = models.DateTimeField(null=True)  # since when there is that code
     closed_at = models.DateTimeField(null=True)  # redeemed, cancelled or expired
     redeemed_by = PersonKey(null=True)  # NULL: the volunteer, with the shop's code
+    # What paid for it; NULL: the volunteer's phone.
+    card = TenantForeignKey(Card, models.PROTECT, related_name="+", db_index=False, null=True)
     statement = TenantForeignKey(
         "merchants.Statement", models.PROTECT, related_name="redemptions", db_index=False, null=True
     )
@@ -90,6 +186,11 @@ class Redemption(TenantModel):
                 condition=Q(status="redeemed", statement__isnull=True),
             ),
             models.Index(name="redemption_in_statement", fields=["community", "statement"]),
+            models.Index(
+                name="redemption_by_card",
+                fields=["community", "volunteer", "taken_at"],
+                condition=Q(card__isnull=False),
+            ),
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="redemption_stays", operation=pgtrigger.Delete),
@@ -112,6 +213,7 @@ class Redemption(TenantModel):
                     "fen_per_point",
                     "amount_fen",
                     "hold",
+                    "card",
                 ],
             ),
             pgtrigger.FSM(

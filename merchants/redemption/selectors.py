@@ -25,7 +25,7 @@ from merchants.partners.selectors import (
     merchants_of,
     merchants_owned_by,
 )
-from merchants.redemption.models import PayCode, Redemption, Refund, ScanAttempt
+from merchants.redemption.models import Card, PayCode, Redemption, Refund, ScanAttempt
 
 
 def redemptions_of(user: User) -> QuerySet[Redemption]:
@@ -173,6 +173,37 @@ def taken_by_another(attempt: ScanAttempt) -> ScanAttempt | None:
 def pay_codes_of(user: User) -> QuerySet[PayCode]:
     """Return the pay codes of ``user`` in the communities where they volunteer."""
     return PayCode.objects.filter(community__in=communities_of(user), volunteer=user)
+
+
+def cards_in(community: Community) -> QuerySet[Card]:
+    """Return the community's cards, blocked ones included, newest first."""
+    return _cards(Q(community=community))
+
+
+def cards_seen_by(user: User) -> QuerySet[Card]:
+    """Return the cards that ``user`` may read as staff or auditor."""
+    return _cards(Q(community__in=communities_where(user, WATCHES_OVER)))
+
+
+def cards_blocked_by(user: User) -> QuerySet[Card]:
+    """Return the cards that ``user`` may block, as staff."""
+    return _cards(Q(community__in=communities_where(user, HANDLES)))
+
+
+def cards_of(user: User) -> QuerySet[Card]:
+    """Return the cards of ``user`` where they are or were a volunteer."""
+    return _cards(Q(community__in=known_to(user), volunteer__in=user.record_ids))
+
+
+def _cards(whose: Q) -> QuerySet[Card]:
+    rows = Card.objects.filter(whose).order_by("-id")
+    return rows.select_related("community", "volunteer", "issued_by", "blocked_by")
+
+
+def card_with(code: str, merchant_id: UUID) -> Card | None:
+    """Return the card with that code, as made, of a community of the merchant's."""
+    there = communities_with(merchant_id, **ACCEPTED)
+    return Card.objects.filter(community__in=there, code=code).first()
 
 
 def taken_at(fair: Fair) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -7,7 +7,7 @@ from celery import shared_task
 from backend.celery import SWEEP_AT_MOST
 from backend.communities.models import Community
 from backend.tenants import HERE
-from merchants.redemption.services import pay_codes, reminding
+from merchants.redemption.services import cards, pay_codes, reminding
 from merchants.redemption.services import vouchers as redemption
 
 
@@ -43,3 +43,8 @@ def remind_of_vouchers(community_id: str) -> None:
 def forget_old_pay_codes() -> dict[str, int]:
     """Delete pay codes that expired an hour ago."""
     return {"deleted": pay_codes.forget_old()}
+
+
+def forget_card_pins() -> dict[str, int]:
+    """Delete PINs of cards that nobody is told any more."""
+    return {"forgotten": cards.forget_pins()}

@@ -13,9 +13,9 @@ from backend.codes import picture
 from backend.communities.models import Role
 from backend.communities.services import places, roles
 from merchants.catalogue.services import offers as catalogue
-from merchants.models import MerchantMember, PayCode
+from merchants.models import Card, MerchantMember, PayCode
 from merchants.partners.services import partnerships as partners
-from merchants.redemption.services import shop_codes
+from merchants.redemption.services import cards, shop_codes
 from merchants.redemption.services import vouchers as redemption
 
 pytestmark = pytest.mark.django_db
@@ -79,7 +79,7 @@ def qian(lake, person):
 
 
 @pytest.fixture
-def shown(lake, wang, owner, qian, tea, tea_house, grant_points, logged_in):
+def shown(lake, wang, zhao, owner, qian, tea, tea_house, grant_points, logged_in):
     """The codes, their owners, and the addresses of their pictures."""
     grant_points(wang, 100)
     catalogue.change(offer=tea, by=qian, scans_offline=True)
@@ -90,12 +90,14 @@ def shown(lake, wang, owner, qian, tea, tea_house, grant_points, logged_in):
     vouchers = f"/api/v1/me/vouchers/{voucher.pk}"
     signed = phone.post(f"{vouchers}/offline-code").json()["offline_code"]
     partnership = shop_codes.renew(partnership=tea_house, by=owner)
+    card = cards.issue(community=lake, volunteer_id=wang.pk, by=zhao)
     place = places.make_join_code(community=lake, made_by=qian)
     shop = f"/api/v1/partnerships/{partnership.pk}"
     return {
         vouchers: (wang, voucher.code),
         f"{vouchers}/offline-code": (wang, signed),
         f"/api/v1/me/pay-codes/{paying['id']}": (wang, paying["code"]),
+        f"/api/v1/cards/{card.pk}": (zhao, card.code),
         f"{shop}/shop-code": (owner, partnership.shop_code),
         "/api/v1/communities/lake/join-code": (qian, place.join_code),
     }
@@ -120,9 +122,10 @@ def test_each_code_has_its_picture_for_whoever_is_shown_the_code(
 
 def test_where_there_is_no_code_there_is_no_picture(shown, lake, qian, wang, logged_in):
     PayCode.objects.update(code_encrypted="")  # it was used
+    Card.objects.update(pin_encrypted="")  # it has paid
     places.end_join_code(community=lake, ended_by=qian)
 
     for address, (who, _) in shown.items():
-        if "pay-codes" in address or "join-code" in address:
+        if any(part in address for part in ("pay-codes", "cards", "join-code")):
             answer = logged_in(who).get(f"{address}/code.png")
             assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

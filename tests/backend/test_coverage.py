@@ -105,6 +105,11 @@ FREE: dict[str, dict[str, str]] = {
         "title description": WORDS,
         "opened_at opened_by_id closed_at": "Whoever opened it, what it got and spent is covered.",
     },
+    "merchants_card": {
+        "code pin_hash_encrypted pin_encrypted wrong_pins": "How it pays; what it paid is covered.",
+        "issued_at": MOMENT,
+        "blocked_at blocked_by_id reason": "What it paid is covered; the trail tells who did it.",
+    },
     "merchants_disbursement": {"reason": WORDS, "disbursed_at": MOMENT},
     "merchants_donation": {"donated_at": MOMENT},
     "merchants_increase": {

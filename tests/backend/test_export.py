@@ -37,7 +37,7 @@ from backend.privacy import held
 from backend.privacy.models import Export
 from backend.privacy.services import archive, exports
 from merchants.giving.services import wishes
-from merchants.models import MerchantMember, ScanAttempt, Wish
+from merchants.models import Card, MerchantMember, ScanAttempt, Wish
 from merchants.redemption.services import vouchers as redemption
 from points.funds import services as funds
 from points.kinds import Unit
@@ -187,6 +187,9 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
         Volunteer.objects.filter(user=person).update(skills=["急救"])
         wallet = grant_points(person, 40)
         voucher = redemption.take(offer=tea, volunteer=person)
+        Card.objects.create(
+            community=lake, volunteer=person, code=f"{person.username}CARD", issued_by=zhao
+        )
         redemption.scan(merchant_id=tea.partnership.merchant.pk, clerk=chen, code=voucher.code)
         wishes.propose(volunteer=person, community=lake, text="一辆自行车")
         gift = Transfer.objects.get(credit=wallet, reason="gift")
@@ -277,6 +280,7 @@ def expected_of(wang, story):
     gave = one(Contribution, giver=wang)
     hold = Hold.objects.get(source__in=[f"redemption:{r.pk}" for r in redemptions_of(wang)])
     (voucher,) = redemptions_of(wang)
+    card = one(Card, volunteer=wang)
     wish = one(Wish, volunteer=wang)
     awarded_for_hours = one(Award, source=earlier.award_source)
     awarded_for_report = one(Award, source=report.award_source)
@@ -731,6 +735,15 @@ def expected_of(wang, story):
                 "taken_at": when(voucher.taken_at),
                 "expires_at": when(voucher.expires_at),
                 "closed_at": when(voucher.closed_at),
+            }
+        ],
+        "cards": [
+            {
+                "id": str(card.pk),
+                "community": "lake",
+                "issued_at": when(card.issued_at),
+                "blocked_at": None,
+                "reason": "",
             }
         ],
         "wishes": [

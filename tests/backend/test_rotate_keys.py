@@ -9,6 +9,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
 from cryptography.fernet import Fernet, InvalidToken
 from django.apps import apps
+from django.contrib.auth.hashers import check_password
 from django.core.management import call_command
 from django.utils import timezone
 
@@ -16,13 +17,15 @@ from backend.accounts import ages, vault
 from backend.accounts.models import GuardianCode, User
 from backend.accounts.services import guardians, keys, profile
 from backend.api.models import IdempotencyKey, OwnIdempotencyKey
+from backend.communities.models import Role
+from backend.communities.services import roles
 from backend.notices.models import Mailbox
 from backend.webhooks import services as webhooks
 from backend.webhooks.models import Endpoint
-from merchants.models import BankAccount, Invitation, PayCode
+from merchants.models import BankAccount, Card, Invitation, PayCode
 from merchants.partners.services import invitations
 from merchants.partners.services import partnerships as partners
-from merchants.redemption.services import pay_codes
+from merchants.redemption.services import cards, pay_codes
 from merchants.settlement.services import bank
 from tests.conftest import TOTP_SECRET
 from tests.standins.authenticator import code_of
@@ -71,6 +74,8 @@ def secrets(person, lake):
     shown = pay_codes.show(volunteer=li, community=lake).code
     profile.change(user=li, born_on=ages.today() - timedelta(days=4_000))
     asked, _ = guardians.ask(child=li)
+    roles.give(user=li, community=lake, role=Role.VOLUNTEER)
+    card = cards.issue(community=lake, volunteer_id=li.pk, by=wang)
     Mailbox.objects.create(
         user=wang,
         address_encrypted=vault.encrypt("wang@example.cn"),
@@ -86,9 +91,16 @@ def secrets(person, lake):
         "digest": wang.phone_digest,
         "shop": ("62220001", second, first),
         "shown": (told, shown, asked),
+        "pin": card.pin,
         "mailbox": ("wang@example.cn", "ABCD2345"),
         "refusals": ("wrong", "wrong"),
     }
+
+
+def pin_of(card):
+    """The PIN that is told, which its hash agrees with."""
+    assert check_password(card.pin, vault.decrypt(card.pin_hash_encrypted))
+    return card.pin
 
 
 def told():
@@ -107,6 +119,7 @@ def told():
             *Endpoint.objects.get().old_secrets(timezone.now()),
         ),
         "shown": tuple(kind.objects.get().code for kind in (Invitation, PayCode, GuardianCode)),
+        "pin": pin_of(Card.objects.get()),
         "mailbox": (Mailbox.objects.get().address, Mailbox.objects.get().code),
         "refusals": tuple(
             vault.decrypt(kind.objects.get().refusal_encrypted)
@@ -127,7 +140,7 @@ def test_after_it_the_old_key_is_not_needed(secrets, use_keys, old):
     assert run() == [
         "Phone numbers: 2 encrypted anew.",
         "Second factors: 3 encrypted anew.",
-        "Bank accounts, webhook secrets and codes: 10 encrypted anew.",
+        "Bank accounts, webhook secrets and codes: 12 encrypted anew.",
     ]
 
     use_keys(NEW)
@@ -162,7 +175,7 @@ def test_stopped_half_way_it_goes_on_where_it_was(secrets, use_keys, old):
 
     assert keys.rotate_phones(batch=1) == 0
     assert keys.rotate_second_factors(batch=1) == 3
-    assert keys.rotate_columns(batch=1) == 10
+    assert keys.rotate_columns(batch=1) == 12
     use_keys(NEW)
     assert told() == secrets
 

@@ -51,10 +51,17 @@ from merchants.catalogue.services import fairs
 from merchants.catalogue.services import offers as catalogue
 from merchants.giving.models import Wish
 from merchants.giving.services import campaigns, wishes
-from merchants.models import MerchantMember, Offer, PayCode, Statement, Terms
+from merchants.models import Card, MerchantMember, Offer, PayCode, Statement, Terms
 from merchants.partners.services import invitations, listings
 from merchants.partners.services import partnerships as partners
-from merchants.redemption.services import offline, pay_codes, refunds, shop_codes, voucher_tokens
+from merchants.redemption.services import (
+    cards,
+    offline,
+    pay_codes,
+    refunds,
+    shop_codes,
+    voucher_tokens,
+)
 from merchants.redemption.services import vouchers as redemption
 from merchants.settlement.services import bank, files, payouts, questions
 from merchants.settlement.services import statements as settlement
@@ -872,6 +879,7 @@ def business(
     redemption.scan(merchant_id=shop.pk, clerk=clerk, code=today.code)
     showing = pay_codes.show(volunteer=volunteer, community=community)
     PayCode.objects.update(expires_at=now + timedelta(days=1))  # as long as the tests may take
+    card = cards.issue(community=community, volunteer_id=volunteer.pk, by=newcomer)
     sealing.seal(community=community)
     grant_points(volunteer, 1, community)  # not sealed yet
     verification = verifications.ask(community=community, kind="guards", is_whole=True)
@@ -1057,6 +1065,7 @@ def business(
         "group_member_id": [in_group],
         "fund_entry_id": transfers_of(budget.account)[:1],
         "match_id": matched,
+        "card_id": [card],
         "pay_code_id": [showing],
         "sample_id": samples,
         "item_id": items_of(samples[0])[:1],
@@ -1433,6 +1442,8 @@ def business(
         "POST /api/v1/offers/{offer_id}/stock": {"change": 3, "reason": "到货"},
         "POST /api/v1/offers/{offer_id}/listed": {"is_listed": False},
         "POST /api/v1/increases/{increase_id}/decision": {"accept": True, "reason": "合理"},
+        "POST /api/v1/communities/{code}/cards": {"volunteer_id": str(neighbours[1].pk)},
+        "PUT /api/v1/communities/{code}/card-limit": {"card_limit_points": 50},
         "PUT /api/v1/communities/{code}/increase-limit": {"alone_limit_fen": 10_000},
         "POST /api/v1/partnerships/{partnership_id}/answer": {"accept": True},
         "POST /api/v1/offers/{offer_id}/decision": {"accept": True, "reason": "不错"},
@@ -1543,6 +1554,7 @@ def business(
         "POST /api/v1/me/pay-codes": {"community": community.code},
         "POST /api/v1/merchants/{merchant_id}/payments": {
             "code": showing.code,
+            "pin": None,
             "items": [{"offer_id": str(tea.pk), "quantity": 1}],
             "points": None,
         },
@@ -1592,6 +1604,8 @@ def live_on() -> Community:
     for quantity in (1, 2):
         refunds.refund(redemption=taken, refunded_by=clerk, reason="凉了", quantity=quantity)
     redemption.cancel(redemption=redemption.take(offer=tea, volunteer=volunteer))
+    card = Card.objects.get(community=lake, volunteer=volunteer)
+    cards.pay(merchant=shop, clerk=clerk, card=card, pin=card.pin, points=1)
 
     settlement.mark_paid(
         statement=Statement.objects.filter(community=lake, status="approved").latest("period_end"),

@@ -15,7 +15,7 @@ from merchants.giving.services import wishes
 from merchants.models import Redemption
 from merchants.partners.services import partnerships
 from merchants.redemption import tasks as redemption_tasks
-from merchants.redemption.services import refunds, vouchers
+from merchants.redemption.services import cards, refunds, vouchers
 from merchants.settlement import tasks as settlement_tasks
 from merchants.settlement.services import questions, statements
 
@@ -76,6 +76,16 @@ def _redeemed(lake, wang, chen, tea, grant_points, moment="2024-03-05 10:00"):
 def redemption_refunded(lake, wang, chen, zhao, tea, grant_points):
     taken = _redeemed(lake, wang, chen, tea, grant_points)
     refunds.refund(redemption=taken, refunded_by=zhao, reason="凉了", quantity=1, is_late=True)
+    return wang
+
+
+def card_issued(lake, wang, zhao):
+    cards.issue(community=lake, volunteer_id=wang.pk, by=zhao)
+    return wang
+
+
+def card_blocked(lake, wang, zhao):
+    cards.block(card=cards.issue(community=lake, volunteer_id=wang.pk, by=zhao), by=zhao)
     return wang
 
 

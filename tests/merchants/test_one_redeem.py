@@ -9,7 +9,7 @@ from django.utils import timezone
 from backend.errors import Refusal
 from merchants.models import Device, MerchantMember, Offer, Partnership, Redemption, ScanAttempt
 from merchants.partners.services import partnerships as partners
-from merchants.redemption.services import offline, pay_codes, shop_codes, voucher_tokens
+from merchants.redemption.services import cards, offline, pay_codes, shop_codes, voucher_tokens
 from merchants.redemption.services import vouchers as redemption
 from points.models import Transfer
 
@@ -24,6 +24,7 @@ class Counter:
         self.voucher, self.tea, self.community = voucher, tea, community
         self.volunteer, self.stranger, self.clerk = volunteer, stranger, clerk
         self.shop, self.noodles = shop, noodles
+        self.issuer = stranger
         self.quantity = None
         self.is_unknown = self.is_tampered = False
         self.code_ends = timezone.now() + 12 * HOUR
@@ -61,6 +62,9 @@ class Counter:
 
     def was_given_back(self):
         self.update(status="expired", closed_at=timezone.now())
+
+    def issued_the_card(self):
+        self.issuer = self.clerk
 
     def is_their_own(self):
         role = MerchantMember.Role.CLERK
@@ -111,6 +115,18 @@ class Counter:
             items={self.tea.pk: 1},
         )
 
+    def card(self):
+        issued = cards.issue(
+            community=self.community, volunteer_id=self.volunteer.pk, by=self.issuer
+        )
+        return cards.pay_by_code(
+            merchant=self.shop.merchant,
+            clerk=self.clerk,
+            code=NOWHERE if self.is_unknown else issued.code,
+            pin=None if self.is_unknown else issued.pin,
+            items={self.tea.pk: 1},
+        )
+
     def shop_payment(self):
         code = NOWHERE if self.is_unknown else self.shop.shop_code
         return shop_codes.pay(volunteer=self.volunteer, shop_code=code, items={self.tea.pk: 1})
@@ -126,13 +142,15 @@ class Counter:
 
 # What may stand against a redemption, in the order in which it is told; statuses shut each other
 # out. A door meets those that name it.
-EVERY = {"scan", "confirm", "tell"}
+EVERY = {"scan", "confirm", "tell"}  # with a voucher
+ANEW = {"pay_code", "card", "shop_payment"}
 ORDER = [
-    ("merchant_unknown", Counter.works_nowhere, {"scan", "tell", "pay_code"}),
+    ("merchant_unknown", Counter.works_nowhere, {"scan", "tell", "pay_code", "card"}),
     ("code_tampered", Counter.is_altered, {"scan", "tell"}),
-    ("code_unknown", Counter.is_no_code, EVERY | {"pay_code", "shop_payment"}),
+    ("code_unknown", Counter.is_no_code, EVERY | ANEW),
     ("not_your_merchant", Counter.is_elsewhere, EVERY),
-    ("own_voucher", Counter.is_their_own, EVERY | {"pay_code", "shop_payment"}),
+    ("own_voucher", Counter.is_their_own, EVERY | ANEW),
+    ("card_issuer", Counter.issued_the_card, {"card"}),
     ("code_used", Counter.was_used, EVERY),
     ("code_cancelled", Counter.was_cancelled, EVERY),
     ("code_expired", Counter.was_given_back, EVERY),
@@ -191,7 +209,7 @@ def outcome_of(counter, door):
     return told
 
 
-@pytest.mark.parametrize("door", ["scan", "confirm", "tell", "pay_code", "shop_payment"])
+@pytest.mark.parametrize("door", ["scan", "confirm", "tell", "pay_code", "card", "shop_payment"])
 def test_the_earlier_refusal_is_told_by_every_door(counter, door, books):
     """Obstacles are put up one after the other, from the last to the first."""
     before = books(counter.volunteer)
@@ -206,7 +224,7 @@ def test_the_earlier_refusal_is_told_by_every_door(counter, door, books):
     assert books(counter.volunteer) == before
 
 
-@pytest.mark.parametrize("door", ["scan", "confirm", "tell", "pay_code", "shop_payment"])
+@pytest.mark.parametrize("door", ["scan", "confirm", "tell", "pay_code", "card", "shop_payment"])
 def test_with_nothing_against_it_every_door_redeems(counter, door, books):
     assert outcome_of(counter, door) == "redeemed"
     assert books(counter.volunteer)["merchants"] == 30

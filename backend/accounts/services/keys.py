@@ -20,6 +20,8 @@ ENCRYPTED = (
     ("communities.RoleInvitation", "code_encrypted"),
     ("merchants.BankAccount", "number_encrypted"),
     ("merchants.BankBatchLine", "account_encrypted"),
+    ("merchants.Card", "pin_encrypted"),
+    ("merchants.Card", "pin_hash_encrypted"),
     ("merchants.Invitation", "code_encrypted"),
     ("merchants.PayCode", "code_encrypted"),
     ("merchants.VoucherKey", "private_key_encrypted"),

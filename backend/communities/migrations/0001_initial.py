@@ -81,6 +81,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("alone_limit_fen", models.PositiveBigIntegerField(default=0)),
+                ("card_limit_points", models.PositiveIntegerField(default=30)),
                 ("join_code", models.CharField(blank=True, max_length=12, null=True, unique=True)),
                 ("moved_at", models.DateTimeField(blank=True, null=True)),
                 ("moved_to", models.CharField(blank=True, max_length=200)),

@@ -165,6 +165,18 @@ def set_alone_limit(*, community: Community, fen: int, by: User) -> Community:
     )
 
 
+def set_card_limit(*, community: Community, points: int, by: User) -> Community:
+    """Set how many points the printed cards of one volunteer pay a day. Idempotent."""
+    limit = {"card_limit_points": points}
+    return _change(
+        "community.set_card_limit",
+        community,
+        by,
+        limit,
+        lambda before: {"before": before, "after": limit},
+    )
+
+
 def make_join_code(*, community: Community, made_by: User) -> Community:
     """Make a fresh code to join by, for posters. The one before stops working."""
     return _change("join_code.make", community, made_by, {"join_code": new_code(JOIN_CODE_LENGTH)})

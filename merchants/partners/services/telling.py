@@ -20,12 +20,12 @@ def tell(
     community: Community,
     recipients: Iterable[UUID],
     about: object,
-    target_id: UUID,
+    target_id: UUID | None,
     facts: dict[str, Any] | None = None,
 ) -> None:
     """Queue a notice of ``about``, an id of what happened, for each recipient. Idempotent.
 
-    ``target_id`` is that of what a tap opens.
+    ``target_id`` is that of what a tap opens, None where its address has none.
     """
     notices.owe_many(
         community=community,

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from backend.accounts.api.fields import CodeField
+from backend.accounts.api.fields import CodeField, DigitsField
 from backend.accounts.models import User
 from backend.api.code_pictures import CodePictureView
 from backend.api.fields import IntegerField
@@ -39,7 +39,7 @@ from merchants.redemption.api.screen import (
 )
 from merchants.redemption.api.vouchers import MINE
 from merchants.redemption.models import PayCode, Redemption
-from merchants.redemption.services import pay_codes, shop_codes
+from merchants.redemption.services import cards, pay_codes, shop_codes
 from merchants.redemption.services.redeeming import Scanned
 
 _MY_PAY_CODE: Any = seen(selectors.pay_codes_of, "pay_code_id")
@@ -85,9 +85,15 @@ class ChosenSerializer(serializers.Serializer[Any]):
 
 
 class PayCodePaymentSerializer(ChosenSerializer):
-    """A pay code, with either ``items`` or the ``points`` that the clerk enters."""
+    """A pay code, or a card's code and ``pin``, with ``items`` or the ``points`` that are entered.
+
+    A PIN has six digits; the volunteer types it.
+    """
 
     code = CodeField(length=pay_codes.LENGTH)
+    pin = DigitsField(
+        min_length=cards.PIN_LENGTH, max_length=cards.PIN_LENGTH, required=False, allow_null=True
+    )
 
 
 class MyPayCodeView(APIView):
@@ -118,11 +124,12 @@ class MyPayCodePictureView(CodePictureView):
 
 
 class PayCodePaymentView(APIView):
-    """Take a payment by pay code: ``POST /api/v1/merchants/{merchant_id}/payments``.
+    """Take a payment by pay code or card: ``POST /api/v1/merchants/{merchant_id}/payments``.
 
-    For clerks. Items, or points alone, are taken and redeemed in one step: all or nothing. Points
-    alone need a contract by points. Refusals have a ``colour``, a ``sound`` and ``what_to_do``, and
-    tell nothing private of the volunteer.
+    For clerks. A card's code is refused as ``card_pin_needed`` until its PIN comes with it. Items,
+    or points alone, are taken and redeemed in one step: all or nothing. Points alone need a
+    contract by points. Refusals have a ``colour``, a ``sound`` and ``what_to_do``, and tell nothing
+    private of the volunteer.
     """
 
     @writes(
@@ -136,7 +143,7 @@ class PayCodePaymentView(APIView):
         explains=explained_to_clerk,
     )
     def post(self, user: User, merchant: Merchant, **facts: Any) -> list[Scanned]:
-        return pay_codes.pay(merchant=merchant, clerk=user, **facts)
+        return cards.pay_by_code(merchant=merchant, clerk=user, **facts)
 
 
 # --- codes at counters --------------------------------------------------------------------------

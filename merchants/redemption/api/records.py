@@ -34,6 +34,9 @@ class RecordSerializer(StatementLineSerializer):
     merchant = PartnerSerializer(source="partnership", read_only=True)
     transfer_id = serializers.UUIDField(read_only=True)
     statement_id = serializers.UUIDField(read_only=True, allow_null=True)
+    card_id = serializers.UUIDField(
+        read_only=True, allow_null=True, help_text="The printed card that paid; null: a phone."
+    )
     device_time = serializers.DateTimeField(
         read_only=True, allow_null=True, help_text="As a device told it later; null: with signal."
     )

@@ -44,7 +44,8 @@ _AMBER = (
     errors.CodeExpired,
     errors.CodeCancelled,
     errors.QuantityTooLarge,
-    errors.PayCodeShown,
+    errors.CardPinNeeded,
+    errors.CardPinWrong,
     TooManyAttempts,
 )
 _TAKE_AGAIN = _("Ask the volunteer to take the item again; the points go back by themselves.")
@@ -62,6 +63,16 @@ _TO_DO: dict[type[Refusal], Promise] = {
     errors.CodeExpired: _TAKE_AGAIN,
     errors.CodeCancelled: _TAKE_AGAIN,
     errors.OwnVoucher: _("Call a colleague; nobody takes their own points."),
+    errors.CardUnknown: _("Scan the card again, or type the twelve characters on it."),
+    errors.CardBlocked: _(
+        "Give nothing out; the card may be lost. The community's staff issue another one."
+    ),
+    errors.CardPinNeeded: _("Let the volunteer type the six digits of the PIN."),
+    errors.CardPinWrong: _("Let the volunteer type the PIN again; five wrong ones block the card."),
+    errors.CardLimitReached: _(
+        "Choose something that costs less; a card pays no more than this a day."
+    ),
+    errors.CardIssuer: _("Call a colleague; whoever issued a card does not take its points."),
     InsufficientPoints: _("Give nothing out; choose something that costs less, or fewer of it."),
     OutOfStock: _("Choose something else, or put what is on the shelf into the stock first."),
     LimitReached: _("Choose something else; one person may take no more of these for now."),
@@ -76,7 +87,10 @@ _TO_DO: dict[type[Refusal], Promise] = {
 }
 _OTHERWISE = _("Give nothing out, and ask the community's staff.")
 # Facts about the code, the offer and the shop; a refusal's other facts are the person's.
-_FACTS_FOR_A_CLERK = ("redeemed_at", "quantity", "needed", "limit", "period")
+_FACTS_FOR_A_CLERK = (
+    *("redeemed_at", "quantity", "needed", "limit", "period"),
+    *("limit_points", "tries_left"),
+)
 
 
 class PaidItemSerializer(serializers.Serializer[Scanned]):

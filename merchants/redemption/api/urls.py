@@ -3,6 +3,7 @@ from django.urls import path
 from backend.api.code_pictures import code_pictures
 from backend.api.files import SHEETS, in_each_format
 from merchants.redemption.api import (
+    cards,
     counter,
     fairs,
     offline,
@@ -39,6 +40,13 @@ urlpatterns = [
     *code_pictures(VOUCHER, vouchers.MyVoucherCodeView),
     *code_pictures("me/pay-codes/<uuid:pay_code_id>", payments.MyPayCodePictureView),
     *code_pictures(SHOP_CODE, payments.ShopCodePictureView),
+    path("communities/<slug:code>/cards", cards.CardListView.as_view()),
+    path("communities/<slug:code>/card-limit", cards.CardLimitView.as_view()),
+    path("cards/<uuid:card_id>", cards.CardView.as_view()),
+    path("cards/<uuid:card_id>/block", cards.BlockCardView.as_view()),
+    *code_pictures("cards/<uuid:card_id>", cards.CardPictureView),
+    path("me/cards", cards.MyCardListView.as_view()),
+    path("me/cards/<uuid:card_id>/block", cards.BlockMyCardView.as_view()),
     path("me/payments", payments.ShopPaymentView.as_view()),
     path("me/pay-codes", payments.MyPayCodeView.as_view()),
     path("merchants/<uuid:merchant_id>/payments", payments.PayCodePaymentView.as_view()),

@@ -7,10 +7,12 @@ from django.db.models import F, Sum
 
 from backend.accounts import ages
 from backend.accounts.models import User
+from backend.communities.models import Community
 from backend.registries import volunteering
 from merchants.catalogue import errors
 from merchants.catalogue.models import Offer
-from merchants.redemption.models import Redemption
+from merchants.redemption.errors import CardLimitReached
+from merchants.redemption.models import Card, Redemption
 
 
 def check_open(offer: Offer, moment: datetime) -> None:
@@ -75,6 +77,28 @@ def check_limit(offer: Offer, volunteer: User, quantity: int, moment: datetime) 
         raise errors.LimitReached(
             limit=offer.limit_quantity, period=offer.limit_period, taken=taken or 0
         )
+
+
+def check_card(card: Card, moment: datetime) -> None:
+    """Raise CardLimitReached if cards of the volunteer paid more on the day than the limit.
+
+    What is being paid counts as taken by now; refunds are deducted. All cards of a volunteer count,
+    so another card is no new limit. The caller holds the lock of the wallet, so that counters
+    queue.
+    """
+    place = Community.objects.only("timezone", "card_limit_points").get(pk=card.community_id)
+    day = moment.astimezone(place.clock).date()
+    paid = Redemption.objects.filter(
+        community_id=card.community_id,
+        volunteer=card.volunteer_id,
+        card__isnull=False,
+        status__in=[Redemption.Status.HELD, Redemption.Status.REDEEMED],
+        taken_at__gte=datetime.combine(day, time(), tzinfo=place.clock),
+    ).aggregate(
+        points=Sum(F("price_points") * (F("quantity") - F("refunded_quantity")) / F("quantity"))
+    )["points"]
+    if (paid or 0) > place.card_limit_points:
+        raise CardLimitReached(limit_points=place.card_limit_points)
 
 
 def period_start(period: str, day: date) -> date:

@@ -23,7 +23,8 @@ from merchants.catalogue.services import offers as catalogue
 from merchants.partners.models.merchants import Merchant
 from merchants.partners.selectors import ACCEPTED, communities_with
 from merchants.redemption import errors
-from merchants.redemption.models import PayCode
+from merchants.redemption.models import Card, PayCode
+from merchants.redemption.services import conditions
 from merchants.redemption.services import vouchers as redemption
 from merchants.redemption.services.redeeming import Attempt, Scanned, all_or_nothing, redeem
 
@@ -103,11 +104,12 @@ def take_and_redeem(
     volunteer: User,
     items: Mapping[UUID, int] | None,
     points: int | None,
+    card: Card | None = None,
 ) -> list[Scanned]:
-    """Take and redeem pieces of offers by id, or plain ``points``.
+    """Take and redeem pieces of offers by id, or plain ``points``; ``card`` pays if one is given.
 
-    Runs in the caller's transaction. Raises NotAVolunteerHere, OfferUnknown, PointsNotAgreed, and
-    whatever ``take`` and ``redeem`` raise.
+    Runs in the caller's transaction. Raises NotAVolunteerHere, OfferUnknown, PointsNotAgreed,
+    whatever ``take`` raises, CardLimitReached, and whatever ``redeem`` raises.
     """
     assert attempt.community_id is not None
     # Lock the role first, also before an offer of plain points is made.
@@ -119,6 +121,7 @@ def take_and_redeem(
                 volunteer=volunteer,
                 quantity=points,
                 lifetime=settings.VOUCHER_LIFETIME,
+                card=card,
             )
         ]
     else:
@@ -127,9 +130,11 @@ def take_and_redeem(
         if len(offers) < len(wanted):
             raise OfferUnknown
         vouchers = [
-            redemption.take(offer=offer, volunteer=volunteer, quantity=wanted[offer.pk])
+            redemption.take(offer=offer, volunteer=volunteer, quantity=wanted[offer.pk], card=card)
             for offer in sorted(offers, key=lambda offer: offer.pk)  # locked in one order
         ]
+    if card is not None:
+        conditions.check_card(card, vouchers[0].taken_at)
     return [
         redeem(replace(attempt, id=new_id(), shown=voucher.code), voucher.code)
         for voucher in vouchers

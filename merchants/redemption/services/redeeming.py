@@ -29,6 +29,7 @@ _REFUSALS: dict[str, type[Refusal]] = {
         errors.CodeUnknown,
         errors.NotYourMerchant,
         errors.OwnVoucher,
+        errors.CardIssuer,
         errors.CodeCancelled,
         errors.CodeExpired,
         errors.VoucherNotOffline,
@@ -89,8 +90,9 @@ def redeem(attempt: Attempt, code: str) -> Scanned:
     """Redeem the voucher with that ``code``, once, and record the attempt with its outcome.
 
     Raises, in this order: MerchantUnknown (the clerk does not work there; not recorded),
-    CodeUnknown (not recorded), NotYourMerchant, OwnVoucher, CodeUsed, CodeCancelled, CodeExpired.
-    For a device also VoucherNotOffline before the last two, and DeviceRetired after them.
+    CodeUnknown (not recorded), NotYourMerchant, OwnVoucher, CardIssuer, CodeUsed, CodeCancelled,
+    CodeExpired. For a device also VoucherNotOffline before the last two, and DeviceRetired after
+    them.
     """
     answer = ask(attempt, code)
     if isinstance(answer, Refusal):

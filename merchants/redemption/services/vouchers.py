@@ -28,7 +28,7 @@ from merchants.catalogue.services import terms
 from merchants.partners.errors import PartnerNotActive
 from merchants.partners.models.partnerships import Partnership, Terms
 from merchants.redemption import errors, given_back, selectors
-from merchants.redemption.models import Redemption
+from merchants.redemption.models import Card, Redemption
 from merchants.redemption.services import conditions, redeeming, refunds, voucher_tokens
 from merchants.redemption.services.redeeming import Attempt, Scanned, refuse
 from points.kinds import AccountKind
@@ -41,7 +41,12 @@ CODE_LENGTH = 12
 
 @transaction.atomic
 def take(
-    *, offer: Offer, volunteer: User, quantity: int = 1, now: datetime | None = None
+    *,
+    offer: Offer,
+    volunteer: User,
+    quantity: int = 1,
+    now: datetime | None = None,
+    card: Card | None = None,
 ) -> Redemption:
     """Take an offer: make a voucher, set points and stock aside, and freeze price and rate.
 
@@ -58,7 +63,7 @@ def take(
     ahead = max(timedelta(), offer.starts_at - timezone.now()) if offer.starts_at else timedelta()
     lifetime = ahead + settings.VOUCHER_LIFETIME
     return set_aside(
-        offer=offer, volunteer=volunteer, quantity=quantity, lifetime=lifetime, now=now
+        offer=offer, volunteer=volunteer, quantity=quantity, lifetime=lifetime, now=now, card=card
     )
 
 
@@ -69,8 +74,11 @@ def set_aside(
     quantity: int,
     lifetime: timedelta,
     now: datetime | None = None,
+    card: Card | None = None,
 ) -> Redemption:
     """Make a voucher for an offer, listed or not, in the caller's transaction.
+
+    ``card`` is what pays for it, if the volunteer's phone does not.
 
     Raises NotAVolunteerHere, GuardianConsentRequired, PartnerNotActive, OfferNotPriced,
     InsufficientPoints, LimitReached, OutOfStock.
@@ -129,6 +137,7 @@ def set_aside(
         fen_per_point=0 if contract.kind == Terms.Kind.DONATED else contract.fen_per_point,
         amount_fen=amount_fen,
         hold_id=hold.pk,
+        card=card,
         taken_at=moment,
         expires_at=hold.expires_at - late,
         offline_until=hold.expires_at if late else None,
@@ -162,10 +171,10 @@ def scan(
 
     With ``quantity``, that many pieces are handed out and the rest is refunded at once. Takes one
     round trip; one more for a signed code. Every attempt is recorded with its outcome; an unknown
-    code counts against the clerk at every merchant. A pay code does not, and is not recorded: what
-    it pays for is asked next. ``now`` is given to replay the past. Raises TooManyAttempts (nothing
-    is looked up), CodeTampered, PayCodeShown, whatever ``redeem`` raises, and last
-    QuantityTooLarge.
+    code counts against the clerk at every merchant. A card's does not, and is not recorded: what
+    it pays for and its PIN are asked next. ``now`` is given to replay the past. Raises
+    TooManyAttempts (nothing is looked up), CodeTampered, CardPinNeeded, whatever ``redeem``
+    raises, and last QuantityTooLarge.
     """
     attempt = Attempt(merchant_id=merchant_id, person=clerk, shown=code)
     if "." in code:
@@ -180,8 +189,8 @@ def scan(
             if isinstance(answer, Scanned) and quantity and quantity < answer.quantity:
                 answer = _hand_out(attempt, answer, quantity)
         if isinstance(answer, errors.CodeUnknown):
-            if selectors.is_pay_code(merchant_id, attempt.shown):
-                raise errors.PayCodeShown
+            if selectors.card_with(attempt.shown, merchant_id):
+                raise errors.CardPinNeeded
             raise refuse(attempt, answer)
         if isinstance(answer, Refusal):
             raise answer

@@ -54,6 +54,11 @@ BEGIN
         WHEN NOT v_is_theirs THEN 'not_your_merchant'
         -- Nobody takes their own points: a colleague does.
         WHEN v_works_there AND (v.volunteer_id = p_person OR NOT p_is_clerk) THEN 'own_voucher'
+        -- Whoever issued the card was shown its PIN.
+        WHEN v.card_id IS NOT NULL AND EXISTS (
+            SELECT FROM merchants_card c
+            WHERE c.community_id = p_community AND c.id = v.card_id AND c.issued_by_id = p_person
+        ) THEN 'card_issuer'
         WHEN v.status = 'redeemed' THEN 'code_used'
         WHEN v.status = 'cancelled' THEN 'code_cancelled'
         WHEN v.status = 'expired' THEN 'code_expired'
