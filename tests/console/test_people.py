@@ -10,6 +10,7 @@ from backend.communities.models import Community, Role, Suspension
 from backend.communities.services import places, roles
 from backend.people.models import LogInChange, LogInLink, Merge
 from backend.people.services import merges
+from merchants.models import Card
 from points.ledger.selectors import wallet_of
 from tests.browser import PHONE, needs_chromium
 from volunteers.models import JoinRequest, Volunteer
@@ -211,3 +212,50 @@ def test_two_people_merge_two_records(at_desk, lake, zhao, sun, wang, twin, gran
     assert wallet_of(lake.pk, wang.pk).available == 40
     first.goto(f"{LAKE}/people?text=王小明")
     assert first.page.locator("tbody tr").count() == 1
+
+
+# --- printed cards ----------------------------------------------------------------------------
+def test_a_card_is_issued_printed_and_blocked(desk, lake, zhao, wang):
+    client = desk(zhao)
+    volunteer = Volunteer.objects.get(user=wang)
+    page = client.get(f"/console/volunteers/{volunteer.pk}")
+
+    printed = send(client, form_of(page, "发放积分卡"), volunteer_id=str(wang.pk))
+
+    card = Card.objects.get()
+    assert printed.status_code == 200
+    assert card.pin in printed.text
+    assert f"{card.code[:4]} {card.code[4:8]} {card.code[8:]}" in printed.text
+    assert "王小明" not in printed.text.partition("console-printed")[2].partition("</div>")[0]
+    assert client.get(f"/console/cards/{card.pk}/code.svg").status_code == 200
+    assert "王小明" in client.get(f"{LAKE}/cards?is_blocked=false").text
+    assert "发卡时间" in client.get(f"/console/volunteers/{volunteer.pk}").text
+    opened = client.get(f"/console/cards/{card.pk}")
+    assert card.pin not in opened.text
+    assert card.code not in opened.text
+    send(client, form_of(opened, "挂失"))
+    card.refresh_from_db()
+    assert (card.reason, card.blocked_by) == ("lost", zhao)
+    assert "挂失" in client.get(f"/console/cards/{card.pk}").text
+
+
+def test_a_form_sent_twice_shows_one_card(desk, lake, zhao, wang):
+    client = desk(zhao)
+    page = client.get(f"/console/volunteers/{Volunteer.objects.get(user=wang).pk}")
+    sent = {"key": str(uuid4()), "send": "1", "volunteer_id": str(wang.pk)}
+
+    first, again = (client.post(form_of(page, "发放积分卡"), sent) for _ in range(2))
+
+    assert Card.objects.get().pin in first.text
+    assert Card.objects.get().pin in again.text
+
+
+def test_a_manager_sets_what_cards_pay_a_day(desk, lake, boss):
+    client = desk(boss)
+    address = f"{LAKE}/card-limit?do=put"
+
+    assert "30" in client.get(f"{LAKE}/card-limit").text
+    send(client, address, card_limit_points="50")
+
+    lake.refresh_from_db()
+    assert lake.card_limit_points == 50

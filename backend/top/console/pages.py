@@ -50,7 +50,7 @@ class Choices:
 
     ``address`` is filled in like an action's. A row is sent as its ``value`` and shown by
     ``label``, a path in the row, or several with spaces between. The rows of an answer that is one
-    thing stand in its ``within``.
+    thing stand in its ``within``; with ``""`` the thing is the one row.
     """
 
     address: str
@@ -77,7 +77,7 @@ class Action:
     that name takes all their ids. ``confirm`` is asked before it is sent. ``tries`` is the address
     of an operation that takes the same body, changes nothing and tells what would come of it.
     ``shows``: the answer is shown, for it tells what nobody can look up later; of it ``told``, or
-    all.
+    all, or by a ``template`` of its own.
     """
 
     address: str
@@ -97,6 +97,7 @@ class Action:
     tries: str = ""
     shows: bool = False
     told: tuple[str, ...] = ()
+    template: str = ""
     opens: str = ""  # where to go afterwards, filled in from the answer
 
     @property

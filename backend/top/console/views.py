@@ -387,7 +387,9 @@ class Drawn:
         if told.status == 400:  # a list that has no pages
             told = self.caller.read(address)
         rows = told.data
-        if not isinstance(rows, list):
+        if not choices.within:
+            rows = [rows] if told.is_good else []
+        elif not isinstance(rows, list):
             rows = (rows or {}).get(choices.within, [])
         return [
             (
@@ -420,7 +422,7 @@ class Drawn:
     def _done(self, action: Action, on: "Drawn", told: Told) -> HttpResponseBase:
         if action.shows and told.data:
             return self.draw(
-                Page(route="", title=action.title),
+                Page(route="", title=action.title, template=action.template),
                 {**self.opened_answer(told, action.told), "is_once": True},
             )
         if told.status == 202 and not action.opens:

@@ -62,6 +62,11 @@ def _is_here(facts: Facts) -> bool:
     return facts.get("left_at") is None
 
 
+def _pays(facts: Facts) -> bool:
+    return not facts.get("is_blocked")
+
+
+CARD = {"reason": _("Why it is blocked")}  # of a printed card
 NAMED = {"name": _("Name")}  # of a person; other things are called something
 
 
@@ -206,6 +211,80 @@ add(
                 method="patch",
                 initial={"skills": "skills"},
                 when=_is_here,
+            ),
+            Action(
+                address="communities/{community[code]}/cards",
+                title=_("Issue a card"),
+                icon="credit_card",
+                choices={
+                    "volunteer_id": Choices(
+                        "volunteers/{id}", "user.name user.phone", "user.id", within=""
+                    )
+                },
+                initial={"volunteer_id": "user.id"},
+                when=_is_here,
+                shows=True,
+                template="console/card.html",
+                confirm=_(
+                    "For somebody without a phone who asked for it. You print the card and its PIN;"
+                    " a card that they have already is blocked."
+                ),
+            ),
+        ),
+        related=(Related("communities/{community[code]}/cards?volunteer={user[id]}", if_any=True),),
+    ),
+    Page(
+        route="communities/<slug:code>/cards",
+        title=_("Printed cards"),
+        group=Group.PEOPLE,
+        icon="credit_card",
+        rank=5,
+        explains=_(
+            "Cards of volunteers without a phone. A card is issued on the page of the volunteer."
+        ),
+        columns=("volunteer", "issued_at", "issued_by", "is_blocked", "reason"),
+        labels=CARD,
+        opens="cards/{id}",
+        filters=("is_blocked",),
+        defaults={"is_blocked": "false"},
+    ),
+    Page(
+        route="cards/<uuid:card_id>",
+        title=_("Printed card"),
+        named="volunteer.name",
+        labels=CARD,
+        sections=(
+            Section(
+                _("Printed card"),
+                ("volunteer", "community", "limit_points", "issued_at", "issued_by", "wrong_pins"),
+            ),
+            Section(_("Blocked"), ("reason", "blocked_at", "blocked_by"), if_told=True),
+        ),
+        actions=(
+            Action(
+                address="cards/{id}/block",
+                title=_("Block the card"),
+                icon="block",
+                style="danger",
+                when=_pays,
+                confirm=_("For good: it pays nothing any more, and the volunteer is told."),
+            ),
+        ),
+    ),
+    Page(
+        route="communities/<slug:code>/card-limit",
+        title=_("What a card pays a day"),
+        group=Group.PEOPLE,
+        icon="speed",
+        rank=9,
+        explains=_("Cards are for small things: all cards of one volunteer together pay so much."),
+        sections=(Section(_("Limit"), ("card_limit_points",)),),
+        actions=(
+            Action(
+                address="communities/{code}/card-limit",
+                title=_("Set the limit"),
+                icon="edit",
+                method="put",
             ),
         ),
     ),
