@@ -968,7 +968,7 @@ def business(
         reason="手机丢了",
         ends_wechat=True,
     )
-    link = log_in_links.make(place=community, user=other, by=newcomer)
+    link = log_in_links.make(place=community, user=other, by=registrar)
     merge = merges.propose(
         place=community, merged=twin, kept=other, by=registrar, seen_by="known", reason="同一人"
     )
