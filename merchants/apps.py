@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
 
-from backend.registries import homes, leaving, merging
+from backend.registries import homes, leaving, merging, trusted
 
 if TYPE_CHECKING:
     from backend.documents.services import Kind
@@ -21,7 +21,7 @@ class MerchantsConfig(AppConfig):
         from merchants import merging as theirs
         from merchants.catalogue.services import fairs, offers, raised
         from merchants.giving.services import giving_back, wishes
-        from merchants.partners.selectors import counts_while, home_of
+        from merchants.partners.selectors import counts_while, home_of, works_somewhere
         from merchants.partners.services import increases, partnerships
         from merchants.redemption import given_back
         from merchants.redemption.sampled import REDEMPTIONS
@@ -33,6 +33,7 @@ class MerchantsConfig(AppConfig):
 
         imported.register_all()
         homes.found_by(home_of)
+        trusted.told_by(works_somewhere)
         merging.register(finds=theirs.conflicts, counts=theirs.counted, moves=theirs.move)
         leaving.heard_by(giving_back.give_back)
         leaving.heard_by(cards.block_of)

@@ -200,6 +200,11 @@ def home_of(user: User) -> UUID | None:
     return None
 
 
+def works_somewhere(user: User) -> bool:
+    """Tell whether ``user`` takes others' points at some merchant's counter."""
+    return jobs_of(user).exists()
+
+
 def accepted(merchant_id: UUID) -> QuerySet[Partnership]:
     """Return the merchant's partnerships, past ones too, that its owner has accepted."""
     there = communities_with(merchant_id, **ACCEPTED)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from backend.accounts import mfa
 from backend.accounts.models import User
 from backend.audit.models import AuditEntry
-from backend.communities.models import Role
+from backend.communities.models import Membership, Role
 from backend.communities.services import roles
 from backend.invitations.errors import InvitationUsed
 from backend.notices.models import Notice
@@ -161,6 +161,28 @@ def test_an_owner_logs_in_by_themselves(logged_in, lake, zhao, zhou):
     roles.give(user=zhou, community=lake, role=Role.VOLUNTEER)
 
     assert make(logged_in(zhao), zhou).json()["code"] == "no_link_for_them"
+
+
+def test_a_clerk_logs_in_by_themselves(logged_in, lake, zhao, chen):
+    """Else whoever issued a card, and was shown its PIN, would take its points as a clerk."""
+    roles.give(user=chen, community=lake, role=Role.VOLUNTEER)
+
+    assert make(logged_in(zhao), chen).json()["code"] == "no_link_for_them"
+
+
+def test_staff_make_none_for_somebody_who_has_points_elsewhere_too(logged_in, hill, wang, zhao):
+    link = make(logged_in(zhao), wang).json()
+    roles.give(user=wang, community=hill, role=Role.VOLUNTEER)
+
+    assert make(logged_in(zhao), wang, key="other").json()["code"] == "belongs_elsewhere"
+    assert "taken back" in bring(link["code"]).content.decode()
+
+
+def test_a_link_of_somebody_who_is_no_longer_staff_is_good_no_more(lake, wang, zhao):
+    link = log_in_links.make(place=lake, user=wang, by=zhao)
+    roles.end(membership=Membership.objects.get(user=zhao, community=lake), ended_by=None)
+
+    assert "taken back" in bring(link.code).content.decode()
 
 
 def test_nobody_makes_a_link_for_themselves(logged_in, zhao):

@@ -13,13 +13,15 @@ from backend.accounts.services import attempts
 from backend.accounts.services.people import locked
 from backend.audit import services as trail
 from backend.communities.models import Community
+from backend.communities.selectors import HANDLES
 from backend.invitations import services as by_code
 from backend.invitations.errors import InvitationRevoked, InvitationUnknown, InvitationUsed
 from backend.notices import personal
-from backend.people.errors import NoLinkForThem, OwnPerson
+from backend.people.errors import BelongsElsewhere, NoLinkForThem, OwnPerson
 from backend.people.models import LogInLink
-from backend.people.services.standing import require_belonging
+from backend.people.services.standing import require_reach
 from backend.privacy import held
+from backend.registries import trusted
 
 OPEN = {"accepted_at": None, "revoked_at": None}
 
@@ -33,7 +35,7 @@ def make(*, place: Community, user: User, by: User) -> LogInLink:
     if user.pk == by.pk:
         raise OwnPerson
     user = locked(user.pk)
-    require_belonging(by, user)
+    require_reach(by, user, HANDLES)
     if not _may_have_one(user):
         raise NoLinkForThem
     for earlier in LogInLink.objects.filter(user=user, **OPEN).order_by("pk"):
@@ -71,11 +73,15 @@ def use(*, code: str, address: str) -> User:
     Raises TooManyAttempts, InvitationUnknown, InvitationUsed, InvitationRevoked, InvitationExpired.
     """
     with attempts.guessing(address, InvitationUnknown), transaction.atomic():
-        link = by_code.with_code(LogInLink.objects.select_related("user"), code)
+        link = by_code.with_code(LogInLink.objects.select_related("user", "invited_by"), code)
         by_code.require_good(link, user=None)
         user: User = link.user
         if not user.is_active or not _may_have_one(user):
             raise InvitationRevoked
+        try:
+            require_reach(link.invited_by, user, HANDLES)
+        except BelongsElsewhere:
+            raise InvitationRevoked from None
         by_code.accept(link, user)
         _record("use", link, user)
     return user
@@ -83,8 +89,8 @@ def use(*, code: str, address: str) -> User:
 
 def _may_have_one(user: User) -> bool:
     """Tell whether nobody else depends on ``user``, and they have no second factor."""
-    is_trusted = user.is_superuser or any(is_due(user) for is_due in held.DUTIES)
-    return not is_trusted and not is_mfa_enabled(user)
+    has_duties = user.is_superuser or any(is_due(user) for is_due in held.DUTIES)
+    return not has_duties and not trusted.is_trusted(user) and not is_mfa_enabled(user)
 
 
 def _record(verb: str, link: LogInLink, by: User) -> None:
