@@ -79,3 +79,20 @@ def test_a_camera_reads_a_code(at_camera, chen, tmp_path: Path):
     window.goto("/scan/")
 
     assert window.page.evaluate(READ) == "LINLI-TEST-CODE"
+
+
+# --- one phone, several people ------------------------------------------------------------------
+@needs_chromium
+@pytest.mark.slow
+def test_whoever_logs_out_leaves_no_page_on_the_phone(phone, wang):
+    window = phone(wang)
+    window.goto("/me/wallet")
+    window.page.evaluate("navigator.serviceWorker.ready")
+    window.goto("/me/wallet")
+    assert window.keeps("/me/wallet")
+
+    window.goto("/me/mine")
+    window.page.locator("form[action$='log-out'] button").click()
+    window.page.wait_for_url("**/me/log-in")
+
+    assert not window.keeps("/me/wallet", tries=1)

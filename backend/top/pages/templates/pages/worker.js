@@ -1,5 +1,6 @@
 // Keeps what works without signal: our own files, and a few pages as they were last answered.
-const NAME = "linli-{{ version }}";
+const ROOM = new URL(self.registration.scope).pathname; // each room's worker has its own
+const NAME = `linli${ROOM}{{ version }}`;
 const SHELL = {{ shell|safe }};
 const KEPT = {{ kept|safe }};
 const isKept = (path) => KEPT.some((one) => (one.endsWith("*") ? path.startsWith(one.slice(0, -1)) : path === one));
@@ -14,14 +15,16 @@ self.addEventListener("install", (event) => {
 self.addEventListener("activate", (event) => {
   event.waitUntil(
     caches.keys()
-      .then((names) => Promise.all(names.filter((one) => one.startsWith("linli-") && one !== NAME).map((one) => caches.delete(one))))
-      .then(() => self.clients.claim())
-      .then(() => Promise.all(KEPT.map((one) => page(new Request(one)).catch(() => {})))),
+      .then((names) => Promise.all(names.filter((one) => one.startsWith(`linli${ROOM}`) && one !== NAME).map((one) => caches.delete(one))))
+      .then(() => self.clients.claim()),
   );
 });
 
 self.addEventListener("fetch", (event) => {
   const address = new URL(event.request.url);
+  // Whoever logs in or out leaves no page of who was there before.
+  const isDoor = address.pathname.startsWith(`${ROOM}log-`) || address.pathname === `${ROOM}in`;
+  if (event.request.mode === "navigate" && isDoor) event.waitUntil(caches.open(NAME).then(forget));
   if (event.request.method !== "GET" || address.origin !== location.origin) return;
   if (SHELL.includes(address.pathname)) return event.respondWith(fromShell(event.request));
   if (event.request.mode === "navigate" && isKept(address.pathname)) event.respondWith(page(event.request));
