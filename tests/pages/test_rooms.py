@@ -8,6 +8,7 @@ from django.test import Client
 from backend import codes
 from backend.api.policies import Need, content_security_policy, permissions_policy
 from tests.browser import needs_chromium
+from tests.pages.conftest import log_in
 
 READ = """async () => {
   const {Camera} = await import("/static/pages/scanner.js");
@@ -96,3 +97,18 @@ def test_whoever_logs_out_leaves_no_page_on_the_phone(phone, wang):
     window.page.wait_for_url("**/me/log-in")
 
     assert not window.keeps("/me/wallet", tries=1)
+
+
+@needs_chromium
+@pytest.mark.slow
+def test_a_page_that_is_still_open_asks_for_nobody_else(phone, wang, li, site):
+    window = phone(wang)
+    window.goto("/me/")
+    asking = """import("/static/pages/api.js").then((api) => api.ask("GET", "me"))
+        .then(({ data }) => data.name, (error) => error.constructor.name)"""
+    cookie = {"name": "linli_session", "value": log_in(li), "url": site}
+    window.page.context.add_cookies([cookie])
+
+    assert window.page.evaluate(asking) == "LoggedOut"
+    window.goto("/me/")
+    assert window.page.evaluate(asking) == li.name

@@ -61,11 +61,13 @@ def token(request: HttpRequest) -> HttpResponseBase:
     """Answer an access token of the room's log-in, with which a page's script asks the API.
 
     It is good for five minutes and stays in the script's memory; 401 once the log-in has ended.
+    ``person`` is whose it is: a page that is still open may be of who was logged in before.
     """
     if not request.user.is_authenticated:
         return JsonResponse({}, status=401)
     made = {
         "access_token": access_token(request.user, request.session),
+        "person": str(request.user.pk),
         "expires_in": settings.HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN,
     }
     return JsonResponse(made)

@@ -30,6 +30,8 @@ async function accessToken() {
   if (answer.status === 401 || answer.status === 403) throw new LoggedOut();
   if (!answer.ok) throw new Unreachable();
   const told = await answer.json();
+  const { owner } = document.body.dataset; // whose page this is; somebody else may be logged in by now
+  if (owner && told.person !== owner) throw new LoggedOut();
   token = told.access_token;
   goodUntil = Date.now() + (told.expires_in - 30) * 1000;
   return token;
