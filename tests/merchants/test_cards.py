@@ -305,8 +305,9 @@ def test_a_wrong_pin_spends_a_try_of_the_clerk_and_a_right_one_none(card, pay, w
     with pytest.raises(CardPinWrong):
         pay(pin=wrong, points=10)
 
-    with pytest.raises(TooManyAttempts):
-        pay(points=10)
+    for pin in ({}, {"pin": None}):  # nor is a clerk told then which codes are cards
+        with pytest.raises(TooManyAttempts):
+            pay(**pin, points=10)
 
     assert Card.objects.get().wrong_pins == 1
 

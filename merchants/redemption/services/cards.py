@@ -184,6 +184,7 @@ def _guessed(card: Card, pin: str | None, clerk: User) -> Refusal | None:
     The try is spent before: whoever has none left is told nothing. Raises TooManyAttempts.
     """
     if pin is None:
+        attempts.refuse_until(attempts.wait_of(attempts.CODES, clerk.pk))
         return _proved(card, pin)
     taken_at = attempts.take(attempts.CODES, clerk.pk)
     refusal = _proved(card, pin)
