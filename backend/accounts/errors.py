@@ -120,7 +120,7 @@ class TextedCodeExpired(Conflict):
 
 
 class NameRequired(Invalid):
-    """Refusal of a first log-in by SMS without the name on the list: a list may be wrong."""
+    """Refusal of a log-in by SMS without the name on the list, which may have another's number."""
 
     code = "name_required"
-    title = _("You log in for the first time: tell us your name, as your community knows it.")
+    title = _("Tell us your name too, as your community knows it.")

@@ -22,7 +22,8 @@ class NoLinkForThem(Forbidden):
 
     code = "no_link_for_them"
     title = _(
-        "Staff, managers, auditors, owners and whoever has an authenticator log in by themselves."
+        "Staff, managers, auditors, owners, clerks and whoever has an authenticator log in by"
+        " themselves."
     )
 
 

@@ -7,11 +7,11 @@ import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.core.cache import cache
 from django.test import Client
-from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.accounts.services import texted_codes
 from backend.accounts.services.people import put_on_record
+from backend.people.services import log_in_links
 from tests.pages.test_entering_wechat import enter, in_wechat
 from tests.standins import tencent_sms
 from volunteers.models import Volunteer
@@ -162,21 +162,31 @@ def test_codes_for_a_number_are_counted_whoever_has_it(carrier, wang, number):
     assert answers == [302] * 5 + [429]
 
 
-def test_who_never_logged_in_tells_the_name_on_the_list(phone, wang, carrier):
+def test_who_logs_in_by_nothing_else_tells_the_name_on_the_list(phone, wang, carrier):
     User.objects.filter(pk=wang.pk).update(password="!")
     ask(phone)
     code = code_of(carrier)
 
     first, other = bring(phone, code), bring(phone, code, name="李小明")
 
-    assert "for the first time" in first.content.decode()
+    assert "your name too" in first.content.decode()
     assert "another name" in other.content.decode()
     assert "_auth_user_id" not in phone.session
     assert bring(phone, code, name="王 小明")["Location"] == "/me/"
-    User.objects.filter(pk=wang.pk).update(last_login=timezone.now())
-    again = Client()
-    ask(again)
-    assert bring(again, code_of(carrier))["Location"] == "/me/"
+
+
+def test_a_link_does_not_prove_that_the_number_on_the_list_is_theirs(
+    phone, wang, lake, zhao, carrier
+):
+    User.objects.filter(pk=wang.pk).update(password="!")
+    link = log_in_links.make(place=lake, user=wang, by=zhao)
+    assert Client().post("/me/in", {"code": link.code})["Location"] == "/me/"
+    ask(phone)
+
+    neighbour = bring(phone, code_of(carrier))
+
+    assert "your name too" in neighbour.content.decode()
+    assert "_auth_user_id" not in phone.session
 
 
 def test_a_number_taken_off_the_record_meanwhile_logs_nobody_in(phone, wang, carrier):
@@ -235,7 +245,7 @@ def test_a_newcomer_is_asked_for_the_number_and_becomes_who_is_listed(
     assert asked["Location"] == "/me/log-in/phone?next=%2Fme%2Fwallet"
     assert "new here" in newcomer.get(asked["Location"]).content.decode()
     ask(newcomer, "19810000088")
-    assert "for the first time" in bring(newcomer, code_of(carrier)).content.decode()
+    assert "your name too" in bring(newcomer, code_of(carrier)).content.decode()
     done = bring(newcomer, code_of(carrier), name="周爷爷", next="/me/wallet")
 
     assert done["Location"] == "/me/wallet"
