@@ -25,6 +25,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_ip(request)
 
+    def is_safe_url(self, url: str) -> bool:
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:  # no address at all, such as ``http://[``
+            return False
+
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
         """Return the person with that username and password, if any. Raises TooManyAttempts."""
         tried = PasswordTry(credentials.get("username", ""), counted_as(request))

@@ -36,7 +36,7 @@ def test_a_log_in_lasts_as_its_room_says_and_is_sent_to_it_alone(wang, room, age
     assert (answer.status_code, answer["Location"]) == (302, room)
     cookie = answer.cookies[settings.SESSION_COOKIE_NAME]
     assert (cookie["path"], int(cookie["max-age"])) == (room, age)
-    assert client.get(room).status_code == 200
+    assert client.get(f"{room}sessions").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,11 @@ def test_a_log_in_lasts_as_its_room_says_and_is_sent_to_it_alone(wang, room, age
         ("/console/", "/me/"),
         ("/scan/", "/me/"),
         ("/me/../console/", "/me/"),
+        ("/me/%2e%2E/console/", "/me/"),
         ("https://evil.example/me/", "/me/"),
         ("//evil.example/me/", "/me/"),
         ("/me/log-out", "/me/"),
+        ("http://[", "/me/"),
         ("", "/me/"),
     ],
 )
@@ -61,6 +63,11 @@ def test_the_page_carries_where_one_wanted_to_go(wang):
     page = Client().get("/me/log-in?next=/me/wallet").content.decode()
 
     assert 'name="next" value="/me/wallet"' in page
+
+
+@pytest.mark.parametrize("page", ["/me/log-in", "/scan/log-in", "/console/account/login"])
+def test_a_page_that_is_no_address_at_all_is_nowhere(db, page):
+    assert Client().get(page, {"next": "http://["}).status_code == 200
 
 
 def test_who_is_logged_in_is_led_on(pocket, wang):

@@ -8,7 +8,7 @@ counted, and its stages lead to the room's own pages.
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from allauth.account import views as account
 from allauth.account.internal.flows.login import record_authentication
@@ -77,7 +77,7 @@ def next_page(request: HttpRequest) -> str:
     room = room_of(request)
     told = request.POST.get("next") or request.GET.get("next") or room
     is_ours = url_has_allowed_host_and_scheme(told, None)
-    path = urlsplit(told).path if is_ours else ""
+    path = unquote(urlsplit(told).path) if is_ours else ""  # to a browser %2e is a dot
     is_there = path.startswith(room) and ".." not in path and not path.startswith(f"{room}log-")
     return told if is_there else room
 
