@@ -11,6 +11,8 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
+from backend.accounts.models import User
+
 SECOND_FACTOR = "mfa"  # of the ways in which allauth says somebody proved who they are
 
 
@@ -24,6 +26,17 @@ def claims_of(request: HttpRequest) -> dict[str, Any]:
         asked.claims = claims_from(asked.user, asked.session)
     claims: dict[str, Any] = asked.claims
     return claims
+
+
+def is_let_in(request: HttpRequest) -> bool:
+    """Tell whether the request's person is logged in, with a second factor where that is due.
+
+    The API asks for one by the same rule (``SecondFactorWhereDue``).
+    """
+    user = request.user
+    if not isinstance(user, User):
+        return False
+    return not user.second_factor_required or SECOND_FACTOR in claims_of(request)["methods"]
 
 
 def claims_from(user: AbstractBaseUser, session: SessionBase) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from django.test import Client
 
 from backend import codes
 from backend.api.policies import Need, content_security_policy, permissions_policy
+from backend.communities.models import Role
+from backend.communities.services import roles
 from tests.browser import needs_chromium
 from tests.pages.conftest import log_in
 
@@ -59,6 +61,16 @@ def test_a_token_of_a_room_asks_the_api_as_its_person(pocket, wang):
 def test_a_stranger_has_no_token(db):
     assert Client().post("/me/token").status_code == 401
     assert Client(enforce_csrf_checks=True).post("/me/token").status_code == 403
+
+
+def test_a_manager_without_a_second_factor_is_told_what_is_missing(pocket, person, lake):
+    manager = person("wu", "吴书记")
+    roles.give(user=manager, community=lake, role=Role.MANAGER)
+
+    for page in ("/me/", "/me/wallet", "/scan/"):
+        answer = pocket(manager, page[: page.index("/", 1) + 1]).get(page)
+        assert answer.status_code == 403
+        assert "/console/account/" in answer.content.decode()
 
 
 def test_a_page_may_do_what_it_needs_and_no_other(pocket, wang, client):

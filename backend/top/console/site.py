@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from django.urls import URLPattern, path, re_path
 from unfold.sites import UnfoldAdminSite
 
-from backend.top.console.account.guard import counted, is_let_in, let_in
+from backend.accounts.claims import is_let_in
+from backend.top.console.account.guard import counted, let_in
 
 
 class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is untyped

@@ -9,9 +9,12 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from backend.accounts.claims import is_let_in
 from backend.accounts.tokens import access_token
+from backend.api.errors import SecondFactorRequired
 from backend.api.throttling import PublicThrottle, SessionThrottle, throttled
 
 View = Callable[..., HttpResponseBase]
@@ -36,7 +39,8 @@ def begin(request: HttpRequest) -> None:
 def let_in(view: View) -> View:
     """Show ``view`` to whoever is logged in to its room; lead others to its log-in, and back.
 
-    Each visit puts off the end of the log-in.
+    Each visit puts off the end of the log-in. Whoever owes a second factor is told so: the API
+    refuses them everything.
     """
 
     @throttled(PublicThrottle)
@@ -47,6 +51,9 @@ def let_in(view: View) -> View:
     def led(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return to_the_log_in(request)
+        if not is_let_in(request):
+            told = {"title": SecondFactorRequired.title, "room": room_of(request)}
+            return render(request, "pages/second_factor.html", told, status=403)
         now = time.time()
         if now - request.session.get(SEEN, 0) > PUT_OFF_SECONDS:
             request.session[SEEN] = now

@@ -13,8 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.functional import Promise
 
-from backend.accounts.claims import SECOND_FACTOR, claims_of
-from backend.accounts.models import User
+from backend.accounts.claims import is_let_in
 from backend.api.throttling import LogInThrottle, PublicThrottle
 from backend.errors import TooMany
 
@@ -22,17 +21,6 @@ View = Callable[..., HttpResponseBase]
 
 SEEN = "linli_seen"  # in the session: when its end was last put off
 PUT_OFF_SECONDS = 600  # so a session is not written with each request
-
-
-def is_let_in(request: HttpRequest) -> bool:
-    """Tell whether the request's person is logged in, with a second factor where that is due.
-
-    The API asks for one by the same rule (``SecondFactorWhereDue``).
-    """
-    user = request.user
-    if not isinstance(user, User):
-        return False
-    return not user.second_factor_required or SECOND_FACTOR in claims_of(request)["methods"]
 
 
 def refused(
