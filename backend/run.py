@@ -262,6 +262,7 @@ def raise_if_one_died(everything: Iterable[Child]) -> None:
 def greet(home: Path, url: str) -> None:
     """Print the addresses, and that the demo community is being loaded."""
     say(f"\nLinli is up.\n  Web   {url}/\n  API   {url}/api/v1/docs\n  Logs  {home / 'log'}")
+    say(f"  Pages {url}/me/ for volunteers, {url}/scan/ for shops, {url}/console/ for offices")
     say("  Commands beside it: .venv/bin/python manage.py help")
     say("\nDemo community: loading (what is there already stays; the first time plays a year).")
     say("Who can log in is told when it is done.")
@@ -270,9 +271,11 @@ def greet(home: Path, url: str) -> None:
 def introduce(home: Path, *, url: str, wechat: str = "", wechatpay: str = "") -> None:
     """Print who can log in, as the demo community wrote it down."""
     demo = json.loads((home / "demo.json").read_text())
-    say(f"\nDemo community: loaded\nLog-ins, all with the password {demo['password']}")
+    say(f"\nDemo community: loaded\n  {url}/c/{demo['community']}/ is for everybody")
+    say(f"Log-ins, all with the password {demo['password']}")
     for user in demo["users"]:
         say(f"  {user['username']:<20} {user['role']:<16} {user['name']}")
+    say(f"  volunteer, rider at {url}/me/; clerk, owner at {url}/scan/; others at {url}/console/")
     asked = " and ".join(user["username"] for user in demo["users"] if "totp_secret" in user)
     say(f"  {asked} are asked for a code as well: .venv/bin/python manage.py demo_code USERNAME")
     if wechat:

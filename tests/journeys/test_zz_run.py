@@ -170,6 +170,8 @@ def test_it_says_where_it_is_and_every_way_to_end_it_is_in_good_order(linli, ter
     demo = json.loads((linli.home / "demo.json").read_text())
     assert f"{linli.url}/api/v1/docs" in said()
     assert demo["password"] in said()
+    for page in ("/me/", "/scan/", "/console/", "/c/bishahu/"):
+        assert f"{linli.url}{page}" in said()
     told = ["Linli is up", "Demo community: loading", "Demo community: loaded", "Log-ins"]
     assert sorted(told, key=said().index) == told  # web was up before the year was played
     for user in demo["users"]:
