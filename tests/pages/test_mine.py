@@ -37,6 +37,14 @@ def test_mine_shows_who_i_am_where_i_belong_and_what_i_served(pocket, lake, wang
         assert words in page
 
 
+def test_somebody_new_has_no_name_yet_and_is_led_to_say_it(pocket, person):
+    user = profile.change(user=person("new"), name="")
+    client = pocket(user)
+
+    assert "<h2>欢迎您</h2>" in client.get("/me/").content.decode()
+    assert "<strong>姓名与生日</strong>" in client.get("/me/mine").content.decode()
+
+
 def test_somebody_leaves_a_community_and_may_join_again(pocket, lake, wang):
     page = do(pocket(wang), "/me/mine", "leave", code="lake").content.decode()
 
