@@ -1,4 +1,4 @@
-"""An afternoon at the gate, from a sign-up to what everybody may read, each person by their page."""
+"""An afternoon at the gate, from a sign-up to what everybody may read, by the page of each."""
 
 import io
 from datetime import timedelta
