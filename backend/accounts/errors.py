@@ -117,10 +117,3 @@ class TextedCodeWrong(Invalid):
 class TextedCodeExpired(Conflict):
     code = "texted_code_expired"
     title = _("This code is no longer good. Ask for another one.")
-
-
-class NameRequired(Invalid):
-    """Refusal of a log-in by SMS without the name on the list, which may have another's number."""
-
-    code = "name_required"
-    title = _("Tell us your name too, as your community knows it.")

@@ -56,8 +56,8 @@ def code_of(carrier) -> str:
     return carrier.journal[-1]["TemplateParamSet"][0]
 
 
-def bring(client: Client, code: str, **more: str):
-    return client.post("/me/log-in/phone/code", {"code": code, **more})
+def bring(client: Client, code: str, name: str = "王小明", **more: str):
+    return client.post("/me/log-in/phone/code", {"code": code, "name": name, **more})
 
 
 def test_a_code_comes_to_the_phone_and_logs_in(phone, wang, carrier):
@@ -162,14 +162,13 @@ def test_codes_for_a_number_are_counted_whoever_has_it(carrier, wang, number):
     assert answers == [302] * 5 + [429]
 
 
-def test_who_logs_in_by_nothing_else_tells_the_name_on_the_list(phone, wang, carrier):
-    User.objects.filter(pk=wang.pk).update(password="!")
+def test_whoever_logs_in_tells_the_name_on_the_list(phone, wang, carrier):
     ask(phone)
     code = code_of(carrier)
 
-    first, other = bring(phone, code), bring(phone, code, name="李小明")
+    first, other = bring(phone, code, name=""), bring(phone, code, name="李小明")
 
-    assert "your name too" in first.content.decode()
+    assert "required" in first.content.decode()
     assert "another name" in other.content.decode()
     assert "_auth_user_id" not in phone.session
     assert bring(phone, code, name="王 小明")["Location"] == "/me/"
@@ -183,9 +182,9 @@ def test_a_link_does_not_prove_that_the_number_on_the_list_is_theirs(
     assert Client().post("/me/in", {"code": link.code})["Location"] == "/me/"
     ask(phone)
 
-    neighbour = bring(phone, code_of(carrier))
+    neighbour = bring(phone, code_of(carrier), name="李小明")
 
-    assert "your name too" in neighbour.content.decode()
+    assert "another name" in neighbour.content.decode()
     assert "_auth_user_id" not in phone.session
 
 
@@ -245,7 +244,7 @@ def test_a_newcomer_is_asked_for_the_number_and_becomes_who_is_listed(
     assert asked["Location"] == "/me/log-in/phone?next=%2Fme%2Fwallet"
     assert "new here" in newcomer.get(asked["Location"]).content.decode()
     ask(newcomer, "19810000088")
-    assert "your name too" in bring(newcomer, code_of(carrier)).content.decode()
+    assert "another name" in bring(newcomer, code_of(carrier)).content.decode()
     done = bring(newcomer, code_of(carrier), name="周爷爷", next="/me/wallet")
 
     assert done["Location"] == "/me/wallet"

@@ -14,14 +14,12 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from backend.accounts.errors import (
-    NameRequired,
     PhoneBelongsToAnother,
     TextedCodeExpired,
     TextedCodeWrong,
 )
 from backend.accounts.models import User
 from backend.accounts.phones import digest
-from backend.accounts.selectors import is_on_wechat
 from backend.accounts.services import attempts
 from backend.names import is_one_person
 
@@ -57,9 +55,8 @@ def is_waited_for(session: SessionBase) -> bool:
 def prove(*, session: SessionBase, code: str, name: str, address: str) -> User:
     """Return the person whose phone got ``code``, which is good once.
 
-    For somebody who has neither a password nor WeChat, ``name`` is theirs on the community's list:
-    a list may have another's number, and carriers give numbers to others. Raises
-    TooManyAttempts, TextedCodeExpired, TextedCodeWrong, NameRequired, PhoneBelongsToAnother.
+    ``name`` is theirs on record: a list may have another's number, and carriers give numbers to
+    others. Raises TooManyAttempts, TextedCodeExpired, TextedCodeWrong, PhoneBelongsToAnother.
     """
     with attempts.guessing(address, TextedCodeWrong, PhoneBelongsToAnother):
         if not is_waited_for(session):
@@ -71,11 +68,8 @@ def prove(*, session: SessionBase, code: str, name: str, address: str) -> User:
         user = User.objects.filter(phone_digest=kept["phone"]).first()
         if user is None:  # the number was taken off the record since
             raise TextedCodeExpired
-        if not (user.has_usable_password() or is_on_wechat(user)):
-            if not name:
-                raise NameRequired
-            if not is_one_person(user.name, name):
-                raise PhoneBelongsToAnother
+        if not is_one_person(user.name, name):
+            raise PhoneBelongsToAnother
         del session[KEPT]
     return user
 

@@ -44,10 +44,10 @@ class PhoneForm(CountedForm):
 
 
 class TextedCodeForm(CountedForm):
-    """The code that came by SMS, and at a first log-in the name on the community's list."""
+    """The code that came by SMS, and the name on the community's list."""
 
     code = TypedCodeField(label=_("The code of 6 digits"), max_length=20)
-    name = WordsField(label=_("Your name"), max_length=60, required=False)
+    name = WordsField(label=_("Your name"), max_length=60)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -30,7 +30,7 @@ from django.views.generic.base import ContextMixin, TemplateView, View
 from django.views.generic.edit import FormView
 
 from backend.accounts.addresses import counted_as
-from backend.accounts.errors import NameRequired, TextedCodeExpired, TooManyAttempts
+from backend.accounts.errors import PhoneBelongsToAnother, TextedCodeExpired, TooManyAttempts
 from backend.accounts.forms import EndSessionsForm
 from backend.accounts.models import User
 from backend.accounts.services import people, phone, texted_codes
@@ -261,13 +261,12 @@ class TextedCodeView(Door, FormView):  # type: ignore[type-arg]  # generic for m
             )
         except TooManyAttempts as refusal:
             form.wait(refusal)
-        except NameRequired as refusal:
-            form.add_error("name", str(refusal.title))
         except TextedCodeExpired as refusal:
             messages.error(self.request, str(refusal.title))
             return HttpResponseRedirect(f"{self.room}log-in")
         except Refusal as refusal:
-            form.add_error("name" if form.cleaned_data["name"] else "code", str(refusal.title))
+            is_name = isinstance(refusal, PhoneBelongsToAnother)
+            form.add_error("name" if is_name else "code", str(refusal.title))
         else:
             if isinstance(self.request.user, User) and self.request.user != user:
                 phone.join(fresh=self.request.user, known=user)
