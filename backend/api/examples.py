@@ -40,6 +40,7 @@ BY_NAME = {
     "latitude": 28.23,
     "longitude": 112.94,
     "number": "62220001",
+    "pin": "493016",
     "minutes": 120,
     "points": 30,
     "fen": 1800,

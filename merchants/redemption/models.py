@@ -1,6 +1,7 @@
 """Vouchers and redemptions, refunds, scans at counters, pay codes, and printed cards."""
 
 from datetime import timedelta
+from hashlib import sha256
 from typing import ClassVar
 
 import pgtrigger

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
+from backend.accounts.models import Attempts
 from backend.registries.checks import Kind
 from merchants.catalogue.errors import OfferUnknown, OfferWithdrawn, OutOfStock, PointsNotAgreed
 from merchants.catalogue.services import offers as catalogue

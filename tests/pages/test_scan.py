@@ -10,7 +10,7 @@ import pytest
 from backend import codes
 from merchants.models import MerchantMember, Redemption, ScanAttempt
 from merchants.partners.services import partnerships
-from merchants.redemption.services import pay_codes, voucher_tokens
+from merchants.redemption.services import cards, pay_codes, voucher_tokens
 from merchants.redemption.services import vouchers as redemption
 from tests.browser import needs_chromium
 
@@ -197,6 +197,34 @@ def test_a_pay_code_pays_for_an_offer_by_keyboard_alone(phone, lake, wang, chen,
     assert "30 积分" in page.inner_text("#result-lines")
     assert (window.barriers(), window.runs_over()) == ([], False)
     assert Redemption.objects.get().offer == tea
+
+
+@needs_chromium
+@pytest.mark.slow
+def test_a_printed_card_pays_with_its_pin(phone, lake, wang, zhao, chen, tea, grant_points):
+    grant_points(wang, 100)
+    card = cards.issue(community=lake, volunteer_id=wang.pk, by=zhao)
+    window = phone(chen, "/scan/")
+    page = opened(window)
+
+    def pays(pin):
+        page.wait_for_selector("#card[open]")
+        page.fill("#pin", pin)
+        page.press("#pin", "Enter")
+
+    page.fill("#code", card.code)
+    page.press("#code", "Enter")
+    page.wait_for_selector("#payment[open]")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    pays(f"{(int(card.pin) + 1) % 10**6:06}")
+    assert word(page)[1] == "amber"
+    assert window.barriers() == []
+    page.click("#again")
+    pays(card.pin)
+
+    page.wait_for_selector("#result.green")
+    assert (Redemption.objects.get().card, window.runs_over()) == (card, False)
 
 
 @needs_chromium

@@ -44,6 +44,7 @@ _AMBER = (
     errors.CodeExpired,
     errors.CodeCancelled,
     errors.QuantityTooLarge,
+    errors.PayCodeShown,
     errors.CardPinNeeded,
     errors.CardPinWrong,
     TooManyAttempts,

@@ -171,10 +171,10 @@ def scan(
 
     With ``quantity``, that many pieces are handed out and the rest is refunded at once. Takes one
     round trip; one more for a signed code. Every attempt is recorded with its outcome; an unknown
-    code counts against the clerk at every merchant. A card's does not, and is not recorded: what
-    it pays for and its PIN are asked next. ``now`` is given to replay the past. Raises
-    TooManyAttempts (nothing is looked up), CodeTampered, CardPinNeeded, whatever ``redeem``
-    raises, and last QuantityTooLarge.
+    code counts against the clerk at every merchant. A pay code or a card's does not, and is not
+    recorded: what it pays for, and a card's PIN, are asked next. ``now`` is given to replay the
+    past. Raises TooManyAttempts (nothing is looked up), CodeTampered, PayCodeShown, CardPinNeeded,
+    whatever ``redeem`` raises, and last QuantityTooLarge.
     """
     attempt = Attempt(merchant_id=merchant_id, person=clerk, shown=code)
     if "." in code:
@@ -189,6 +189,8 @@ def scan(
             if isinstance(answer, Scanned) and quantity and quantity < answer.quantity:
                 answer = _hand_out(attempt, answer, quantity)
         if isinstance(answer, errors.CodeUnknown):
+            if selectors.is_pay_code(merchant_id, attempt.shown):
+                raise errors.PayCodeShown
             if selectors.card_with(attempt.shown, merchant_id):
                 raise errors.CardPinNeeded
             raise refuse(attempt, answer)

@@ -137,7 +137,7 @@ function scan(text, quantity) {
       return withoutSignal();
     }
     if (answer.good) till.note(code);
-    if (answer.data.code === "pay_code_shown") return choose(code);
+    if (["pay_code_shown", "card_pin_needed"].includes(answer.data.code)) return choose(code);
     showAnswer(answer);
   };
   const withoutSignal = async () => {
