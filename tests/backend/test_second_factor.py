@@ -94,6 +94,8 @@ def test_nothing_else_is_exempt():
     assert exempt == {
         "LogOutEverywhereView",
         # What needs no log-in.
+        "AcceptInvitationAsNewView",
+        "LookAtInvitationView",
         "AcceptRoleInvitationAsNewView",
         "LookAtRoleInvitationView",
         "SetUpView",

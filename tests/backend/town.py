@@ -286,6 +286,10 @@ def build(lake, hill, person, served, grant_points, logged_in) -> Town:
         asked = role_invitations.invite(place=community, role=Role.STAFF, invited_by=by)
         rows[community.code]["invitation_id"].append(str(asked.pk))
         bodies[community.code] |= founding(community, asked, setup)
+    for community, by in ((lake, cast["staff"]), (hill, cast["elsewhere"])):
+        other = User.objects.get(username=f"{community.code}-other")
+        link = log_in_links.make(place=community, user=other, by=by)
+        rows[community.code]["log_in_link_id"] = [str(link.pk)]
     mailbox = mailboxes.give(user=cast["staff"], address="staff@example.cn")
     bodies["lake"] |= {
         "PUT /api/v1/me/email": {"email": "office@example.cn"},
@@ -968,7 +972,6 @@ def business(
         reason="手机丢了",
         ends_wechat=True,
     )
-    link = log_in_links.make(place=community, user=other, by=registrar)
     merge = merges.propose(
         place=community, merged=twin, kept=other, by=registrar, seen_by="known", reason="同一人"
     )
@@ -981,7 +984,6 @@ def business(
         "user_id": [twin, registrar],
         "suspension_id": [suspension, over],
         "log_in_change_id": [change],
-        "log_in_link_id": [link],
         "merge_id": [merge],
         "document_id": [paper],
         "purpose": ["location"],

@@ -67,6 +67,7 @@ def behind_a_log_in() -> dict[str, Any]:
         and not str(getattr(view_of(view), "__module__", "")).startswith(ENTERING)
         and not (view_of(view) and issubclass(view_of(view), OPEN))
         and view.__name__ != "token"
+        and not route.endswith("/invitations")  # by its code
     }
 
 

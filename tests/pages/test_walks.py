@@ -51,7 +51,13 @@ WALKERS = {
     "owner": ("/scan/",),
 }
 # Pages that no link of another leads to, and what does.
-LED_BY_OTHERS: dict[str, str] = {}
+LED_BY_OTHERS = {
+    "me/contributions/<uuid:contribution_id>": "a notice, which asks whether thanks may be public",
+    "me/family/code": "a form, for whoever is under 14",
+    "me/leading/shifts/<uuid:shift_id>/hours": "a roster, where the community lets leaders verify",
+    "scan/invitations": "the link of an invitation",
+    "scan/shops": "any page of the room, for whoever works at several",
+}
 # What a page costs above its calls of the API: the session and its person; and for each thing that
 # it asks whether the reader may.
 CONSTANT, A_MAY = 6, 12
