@@ -160,6 +160,16 @@ class Page(View):
         """Draw the page; ``refused`` is why its form was, ``status`` the API's."""
         if settings.CSRF_COOKIE_NAME not in self.request.COOKIES:
             get_token(self.request)  # by its cookie a script asks for a token, where no form is too
+        # Asked by the API's own clock: an ETag is of its words.
+        shown = {
+            "title": self.title,
+            "tab": self.tab,
+            "room": room_of(self.request),
+            "refused": refused,
+            "typed": self.request.POST if refused else {},
+            **self.about(),
+            **self.told(**names),
+        }
         with timezone.override(ZoneInfo(settings.TIME_ZONE_OF_PLACES)):
             answer = render(self.request, self.template_name, shown, status=status)
         answer["Content-Security-Policy"] = content_security_policy(self.needs)

@@ -65,6 +65,14 @@ def day(value: str | date | None) -> str:
 
 
 @register.filter
+def remains(value: str | datetime | None) -> str:
+    """Write how long it is until a moment, in its largest unit: ``5 hours``; "" once it is over."""
+    if not value or (at := _local(value)) <= timezone.now():
+        return ""
+    return timeuntil(at, depth=1)
+
+
+@register.filter
 def last_day(end: str) -> str:
     """Write the last day of a period that goes up to the day ``end``."""
     return day(date.fromisoformat(end) - timedelta(days=1))
@@ -105,6 +113,24 @@ def _choices(named: str) -> dict[Any, Any]:
     found = getattr(apps.get_model(app, model), name)
     field = getattr(found, "field", found)
     return dict(getattr(field, "base_field", field).choices)
+
+
+@register.filter
+def reason(value: str) -> str:
+    """Write why points moved."""
+    return words_for(value)
+
+
+@register.filter
+def qr(code: str | None) -> str:
+    """Draw a code as a QR code in the page itself, so that no second request is awaited."""
+    return mark_safe(codes.inline(code)) if code else ""  # noqa: S308  # squares of ours
+
+
+@register.filter
+def in_fours(code: str | None) -> str:
+    """Write a code as people read it aloud: ``ABCD EFGH JKMN``."""
+    return " ".join((code or "")[at : at + 4] for at in range(0, len(code or ""), 4))
 
 
 @register.filter

@@ -2,7 +2,7 @@
 const ROOM = new URL(self.registration.scope).pathname; // each room's worker has its own
 const NAME = `linli${ROOM}{{ version }}`;
 const SHELL = {{ shell|safe }};
-const KEPT = {{ kept|safe }};
+const KEPT = {{ kept|safe }}; // "/me/vouchers/*": all below
 const isKept = (path) => KEPT.some((one) => (one.endsWith("*") ? path.startsWith(one.slice(0, -1)) : path === one));
 
 self.addEventListener("install", (event) => {
@@ -56,9 +56,9 @@ async function page(request) {
   const path = new URL(request.url).pathname;
   try {
     const answer = await fetch(request);
-    if (answer.ok && !answer.redirected) await cache.put(new URL(request.url).pathname, answer.clone());
-    // Whoever logged out leaves no page of theirs behind.
-    if (answer.redirected || answer.type === "opaqueredirect") await forget(cache);
+    if (answer.ok) await cache.put(path, answer.clone());
+    // Whoever logged out, and is led to the log-in, leaves no page of theirs behind.
+    if (answer.type === "opaqueredirect") await forget(cache);
     return answer;
   } catch (error) {
     const kept = await cache.match(path);
@@ -68,6 +68,6 @@ async function page(request) {
 }
 
 async function forget(cache) {
-  const pages = (await cache.keys()).filter((one) => isKept(new URL(one.url).pathname));
-  await Promise.all(pages.map((one) => cache.delete(one)));
+  const kept = (await cache.keys()).filter((one) => isKept(new URL(one.url).pathname));
+  await Promise.all(kept.map((one) => cache.delete(one)));
 }
