@@ -13,6 +13,7 @@ from backend.communities.models import Community, Role
 from backend.communities.services import roles
 from backend.top.console.pages import Page, add, all_pages
 from backend.top.console.site import site
+from points.funds import services as funds
 from volunteers.models import Attendance
 
 pytestmark = pytest.mark.django_db
@@ -239,3 +240,14 @@ def test_only_the_console_may_evaluate_and_style_in_the_page(desk, zhao, client)
     )
     assert client.get("/")["Content-Security-Policy"] == content_security_policy()
     assert "unsafe" not in content_security_policy()
+
+
+def test_a_year_is_no_amount_and_a_policy_is_told_whole(desk, lake, zhao):
+    fund = funds.open_fund(community=lake, name="红包", unit="fen", year=2026, opened_by=zhao)
+
+    page = desk(zhao).get(f"/console/communities/lake/funds/{fund.pk}").text
+    expiry = desk(zhao).get("/console/communities/lake/expiry").text
+
+    assert "2,026" not in page
+    assert ">2026<" in page
+    assert "可用天数" in expiry

@@ -280,9 +280,11 @@ def is_basis_points(name: str) -> bool:
 
 
 def figure(number: int | float, name: str, unit: str = "") -> str:
-    """Return a number as people read it: an amount in yuan, a share in per cent, or a count."""
+    """Return a number as people read it: yuan, a share in per cent, a year, or a count."""
     if is_fen(name, unit):
         return yuan(number)
+    if name == "year":
+        return str(number)
     return f"{Decimal(int(number)) / 100:f}%" if is_basis_points(name) else counted(number)
 
 

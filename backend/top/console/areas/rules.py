@@ -70,7 +70,16 @@ add(
         title=_("Expiry of points"),
         group=Group.SETTINGS,
         icon="event_busy",
-        sections=(Section("", ("in_force", "upcoming", "next", "last_runs")),),
+        sections=(
+            Section(
+                _("In force"),
+                tuple(
+                    f"in_force.{name}"
+                    for name in ("kind", "months", "at_least_days", "valid_from", "place")
+                ),
+            ),
+            Section("", ("upcoming", "next", "last_runs")),
+        ),
         actions=(
             Action(
                 address="communities/{code}/expiry/policies",
