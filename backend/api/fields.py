@@ -125,3 +125,13 @@ class DateTimeField(serializers.DateTimeField):
         if not days.is_sensible(moment.date()):
             self.fail("date_out_of_range", earliest=days.EARLIEST, latest=days.LATEST)
         return moment.astimezone(UTC)
+
+
+class MarkField(serializers.ChoiceField):
+    """A mark of ours, null if there is none."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, allow_null=True, **kwargs)
+
+    def to_representation(self, value: Any) -> Any:
+        return value or None

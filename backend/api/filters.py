@@ -10,7 +10,7 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 
 from backend import days
-from backend.api.fields import OUT_OF_RANGE
+from backend.api.fields import INTEGER_MAX, OUT_OF_RANGE
 from backend.text import CharacterRefused, tidy
 
 
@@ -63,6 +63,16 @@ class YearFilter(filters.NumberFilter):  # type: ignore[misc]  # django-filter i
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=days.EARLIEST.year, max_value=days.LATEST.year, **kwargs)
+
+
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": INTEGER_MAX})
+class PointsFilter(filters.NumberFilter):  # type: ignore[misc]  # django-filter is untyped
+    """Filter of rows by a number of points."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=INTEGER_MAX, **kwargs)
 
 
 class PersonFilter(filters.UUIDFilter):  # type: ignore[misc]  # django-filter is untyped

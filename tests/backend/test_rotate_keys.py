@@ -72,7 +72,6 @@ def secrets(person, lake):
     _, second = webhooks.rotate_secret(endpoint=endpoint, by=wang)
     told = invitations.invite_owner(partnership=partnership, invited_by=wang).code
     shown = pay_codes.show(volunteer=li, community=lake).code
-    card = cards.issue(community=lake, volunteer_id=li.pk, by=wang)
     profile.change(user=li, born_on=ages.today() - timedelta(days=4_000))
     asked, _ = guardians.ask(child=li)
     roles.give(user=li, community=lake, role=Role.VOLUNTEER)

@@ -19,12 +19,16 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 # What is about no merchant, or leaves out those on whose side the caller is; the rest of it is
 # tests/merchants/test_sides.py.
 ABOUT_NO_MERCHANT = {
+    "cards_block_create": "a volunteer's card, which its maker does not redeem",
+    "communities_cards_create": "likewise",
     "campaigns_close_create": "a pool of points that volunteers gave",
     "campaigns_disbursements_create": "likewise",
     "communities_campaigns_create": "likewise",
     "communities_bank_batches_create": "leaves out what is owed to their own",
     "communities_statements_create": "leaves out their own",
     "invitations_accept_create": "as a person, who comes to work there",
+    "invitations_accept_as_new_create": "likewise",
+    "invitations_look_create": "likewise",
     "wishes_decision_create": "no merchant yet; which one may adopt it is asked then",
 }
 

@@ -111,6 +111,7 @@ def test_every_filter_reads_with_the_fields_that_have_bounds():
             filters.CharFilter
             | filters.DayFilter
             | filters.BooleanFilter
+            | filters.PointsFilter
             | filters.YearFilter
             | django_filters.UUIDFilter
             | django_filters.ChoiceFilter,

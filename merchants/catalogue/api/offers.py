@@ -15,8 +15,14 @@ from rest_framework.views import APIView
 
 from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
-from backend.api.fields import CharField, DateField, DateTimeField, IntegerField, TextField
-from backend.api.filters import CharFilter, CommunityFilter, TextFilter
+from backend.api.fields import (
+    CharField,
+    DateField,
+    DateTimeField,
+    IntegerField,
+    TextField,
+)
+from backend.api.filters import CharFilter, CommunityFilter, PointsFilter, TextFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.shown import community, in_community
@@ -149,7 +155,7 @@ class OfferFilter(CommunityFilter):
         "partnership__name",
         help_text="Part of the title, the description or the merchant's name.",
     )
-    max_price_points = filters.NumberFilter(
+    max_price_points = PointsFilter(
         field_name="price_points", lookup_expr="lte", help_text="What a piece costs at most."
     )
 

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import ColleagueSerializer, PersonSerializer
 from backend.accounts.models import User
 from backend.api.code_pictures import CodePictureView
-from backend.api.fields import IntegerField
+from backend.api.fields import IntegerField, MarkField
 from backend.api.filters import BooleanFilter, PersonFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, seen, writes
@@ -30,7 +30,7 @@ _MY_CARD: Any = seen(selectors.cards_of, "card_id")
 
 
 class MyCardSerializer(ReadSerializer[Card]):
-    """My card. ``reason`` tells why it is blocked; it is empty while the card pays."""
+    """My card. ``reason`` tells why it is blocked; it is null while the card pays."""
 
     community = PartnerCommunitySerializer(read_only=True)
     limit_points = serializers.IntegerField(
@@ -39,6 +39,7 @@ class MyCardSerializer(ReadSerializer[Card]):
         help_text="What all cards of one volunteer pay a day.",
     )
     is_blocked = serializers.BooleanField(read_only=True)
+    reason = MarkField(choices=Card.Reason.choices)
 
     class Meta:
         model = Card

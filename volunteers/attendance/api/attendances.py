@@ -17,6 +17,7 @@ from backend.accounts.models import User
 from backend.api import files
 from backend.api.callers import signed_in
 from backend.api.exceptions import title_of
+from backend.api.fields import MarkField
 from backend.api.filters import CharFilter, MarkFilter, PeriodFilter, PersonFilter, TextFilter
 from backend.api.idempotency import tell
 from backend.api.paging import CursorPagination
@@ -35,7 +36,6 @@ from volunteers.attendance.api.evidence import (
     ArriveSerializer,
     CheckInSerializer,
     CheckOutSerializer,
-    MarkField,
     arrived,
 )
 from volunteers.attendance.api.waiting import AS_WAITING, WaitingPlaceSerializer

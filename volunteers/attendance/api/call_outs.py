@@ -7,7 +7,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.api.serializers import PersonSerializer
 from backend.accounts.models import User
-from backend.api.fields import CharField
+from backend.api.fields import CharField, MarkField
 from backend.api.filters import BooleanFilter, PeriodFilter, TextFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
@@ -16,7 +16,6 @@ from volunteers.activities.api.shifts import ShiftInBriefSerializer
 from volunteers.activities.models import Shift
 from volunteers.activities.selectors import shifts_handled_by, shifts_watched_by, team_in
 from volunteers.attendance import selectors
-from volunteers.attendance.api.evidence import MarkField
 from volunteers.attendance.models.places import CallOut
 from volunteers.attendance.services import call_outs
 from volunteers.people.models import Volunteer

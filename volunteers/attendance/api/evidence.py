@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from backend import codes as typed
-from backend.api.fields import CharField, DateTimeField, IntegerField
+from backend.api.fields import CharField, DateTimeField, IntegerField, MarkField
 from backend.communities.models import CoordType
 from volunteers.attendance import codes
 from volunteers.attendance.models.attendances import Attendance, PositionMark
@@ -21,16 +21,6 @@ def code_field(
 ) -> CharField:
     """Return the field of a scanned code."""
     return CharField(max_length=2 * codes.CHARACTERS, required=required, help_text=whose)
-
-
-class MarkField(serializers.ChoiceField):
-    """A mark of ours, null if there is none."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(read_only=True, allow_null=True, **kwargs)
-
-    def to_representation(self, value: Any) -> Any:
-        return value or None
 
 
 class CheckOutSerializer(serializers.Serializer[Any]):

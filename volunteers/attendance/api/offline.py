@@ -22,16 +22,11 @@ AT_ONCE = 200
 Act = RefusedClaim.Act
 
 
-class AtField(DateTimeField):
-    """The time of an act, which is told later or now."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            required=False,
-            allow_null=True,
-            help_text="The time that the phone noted, or null: now.",
-            **kwargs,
-        )
+def at_field() -> DateTimeField:
+    """Return the field of the time of an act, which is told later or now."""
+    return DateTimeField(
+        required=False, allow_null=True, help_text="The time that the phone noted, or null: now."
+    )
 
 
 class OwnItemSerializer(EvidenceSerializer):
@@ -39,7 +34,7 @@ class OwnItemSerializer(EvidenceSerializer):
 
     nonce = CharField(max_length=64, help_text=NONCE)
     act = serializers.ChoiceField(choices=Act.choices)
-    at = AtField()
+    at = at_field()
     attendance_id = serializers.UUIDField(required=False, help_text="Needed without a code.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +53,7 @@ class LedItemSerializer(serializers.Serializer[Any]):
 
     nonce = CharField(max_length=64, help_text=NONCE)
     act = serializers.ChoiceField(choices=Act.choices)
-    at = AtField()
+    at = at_field()
     code = code_field(whose="The volunteer's own code, as scanned.")
     person_id = serializers.UUIDField(required=False, help_text="Needed without a code.")
     since = DateTimeField(required=False)
