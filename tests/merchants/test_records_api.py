@@ -38,6 +38,7 @@ def test_a_redemption_leads_from_the_transfer_to_the_statement(
         "statement_id": None,
         "device_time": None,
         "clock_mark": "",
+        "card_id": None,
     }
     transfer = desk.get("/api/v1/communities/lake/transfers?reason=redemption").json()["results"][0]
     assert transfer["source"] == f"redemption:{taken.pk}"
