@@ -24,7 +24,7 @@ from backend.payouts.models import Payout
 from backend.standins.wechat import PUSH_TOKEN, TEMPLATES
 from points.funds import services as funds
 from points.kinds import Unit
-from tests.browser import browser, look, needs_chromium, site  # noqa: F401  # fixtures
+from tests.browser import needs_chromium
 from volunteers.attendance import codes
 from volunteers.models import Attendance, ReportPhoto
 from volunteers.reports.services import red_packets
@@ -222,7 +222,7 @@ return {
 
 @pytest.mark.slow
 @needs_chromium
-def test_its_scripts_do_what_the_page_says(story, look, site, wechat):  # noqa: F811
+def test_its_scripts_do_what_the_page_says(story, look, site, wechat):
     """In Chromium, with a ``wx`` that asks our server; one answer is lost on its way."""
     window = look()
     window.goto("/healthz")

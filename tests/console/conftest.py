@@ -14,7 +14,7 @@ from backend.accounts.models import User
 from backend.communities.models import Role
 from backend.communities.services import roles
 from tests.backend.conftest import town, wechat, wechat_server  # noqa: F401  # fixtures
-from tests.browser import Window, browser, look, site  # noqa: F401  # fixtures
+from tests.browser import Window
 from tests.conftest import TOTP_SECRET, session_of
 
 
@@ -39,7 +39,7 @@ def desk() -> Callable[..., Client]:
 
 
 @pytest.fixture
-def at_desk(look) -> Callable[..., Window]:  # noqa: F811
+def at_desk(look) -> Callable[..., Window]:
     """Call with a person: a window of a browser that is logged in as them; see ``look``."""
 
     def of(user: User, **how) -> Window:

@@ -13,16 +13,7 @@ from PIL import Image
 
 from backend.accounts.models import User
 from tests.backend.conftest import town, wechat, wechat_server  # noqa: F401  # fixtures
-from tests.browser import (  # noqa: F401  # fixtures
-    ARGUMENTS,
-    CHROMIUM,
-    LANGUAGES,
-    PHONE,
-    Window,
-    browser,
-    look,
-    site,
-)
+from tests.browser import ARGUMENTS, CHROMIUM, LANGUAGES, PHONE, Window
 from tests.conftest import session_of
 
 DECODER = Path("backend/top/pages/node_modules/zxing-wasm/dist/reader/zxing_reader.wasm")
@@ -65,7 +56,7 @@ def pocket() -> Callable[..., Client]:
 
 
 @pytest.fixture
-def phone(look) -> Callable[..., Window]:  # noqa: F811
+def phone(look) -> Callable[..., Window]:
     """``phone(wang, "/scan/")``: a window of a phone that is logged in to a room; see ``look``."""
 
     def of(user: User, room: str = "/me/", **how) -> Window:
@@ -76,7 +67,7 @@ def phone(look) -> Callable[..., Window]:  # noqa: F811
 
 
 @pytest.fixture
-def at_camera(browser, site, tmp_path) -> Iterator[Callable[..., Window]]:  # noqa: F811
+def at_camera(browser, site, tmp_path) -> Iterator[Callable[..., Window]]:
     """``at_camera(clerk, picture, "/scan/")``: a phone whose camera sees a PNG of a code."""
     if not DECODER.exists():
         if os.environ.get("CI"):

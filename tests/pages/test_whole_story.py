@@ -14,7 +14,7 @@ from backend.communities.models import Role
 from backend.communities.services import roles
 from points.models import Award
 from points.seals.services import sealing
-from tests.browser import look, needs_chromium  # noqa: F401  # a fixture
+from tests.browser import needs_chromium
 from tests.console.conftest import at_desk  # noqa: F401  # a fixture
 from tests.verified import triggers_off
 from volunteers.attendance import codes
