@@ -18,6 +18,7 @@ from volunteers.models import (
     RefusedClaim,
     Report,
     ServicePolicy,
+    Survey,
 )
 from volunteers.reports.services import surveying
 
@@ -56,7 +57,7 @@ def test_what_is_on_is_first_at_home_and_on_the_page_for_checking_in(pocket, wan
 
 def test_home_asks_how_a_report_was_dealt_with(pocket, lake, wang, zhao):
     closed_at = timezone.now() - timedelta(days=30)
-    report = Report.objects.create(
+    Report.objects.create(
         community=lake,
         reporter=wang,
         category="hazard",
@@ -69,7 +70,8 @@ def test_home_asks_how_a_report_was_dealt_with(pocket, lake, wang, zhao):
     )
     surveying.ask(community=lake)
 
-    assert f'href="/me/reports/{report.pk}"' in pocket(wang).get("/me/").content.decode()
+    survey = Survey.objects.get()
+    assert f'href="/me/surveys/{survey.pk}"' in pocket(wang).get("/me/").content.decode()
 
 
 def test_where_a_leader_marks_people_nobody_checks_in_themselves(pocket, wang, place, patrol):
