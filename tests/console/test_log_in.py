@@ -25,7 +25,7 @@ from backend.accounts.services.attempts import PASSWORD as PASSWORD_BUDGET
 from backend.accounts.services.attempts import SECOND_FACTOR
 from backend.communities.models import Role
 from backend.communities.services import roles
-from backend.top.console.account.guard import SEEN
+from backend.top.visits import SEEN
 from tests.browser import PHONE, WIDE, needs_chromium
 from tests.cast import PASSWORD
 from tests.conftest import TOTP_SECRET

@@ -1,6 +1,5 @@
 """The rooms of people's pages, ``/me/`` and ``/scan/``: each with its own log-in."""
 
-import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -16,11 +15,9 @@ from backend.accounts.claims import is_let_in
 from backend.accounts.tokens import access_token
 from backend.api.errors import SecondFactorRequired
 from backend.api.throttling import PublicThrottle, SessionThrottle, throttled
+from backend.top.visits import put_off_the_end
 
 View = Callable[..., HttpResponseBase]
-
-SEEN = "linli_seen"  # in the session: when its end was last put off
-PUT_OFF_SECONDS = 600  # so a session is not written with each request
 
 
 def room_of(request: HttpRequest) -> str:
@@ -33,7 +30,7 @@ def begin(request: HttpRequest) -> None:
     age = settings.ROOMS[room_of(request)]
     if age is not None:
         request.session.set_expiry(int(age.total_seconds()))
-    request.session[SEEN] = time.time()
+    put_off_the_end(request)
 
 
 def let_in(view: View) -> View:
@@ -54,9 +51,7 @@ def let_in(view: View) -> View:
         if not is_let_in(request):
             told = {"title": SecondFactorRequired.title, "room": room_of(request)}
             return render(request, "pages/second_factor.html", told, status=403)
-        now = time.time()
-        if now - request.session.get(SEEN, 0) > PUT_OFF_SECONDS:
-            request.session[SEEN] = now
+        put_off_the_end(request)
         return view(request, *args, **kwargs)
 
     return led

@@ -1,6 +1,5 @@
 """The guard of the console: lets in whoever is logged in with what is due, leads others there."""
 
-import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -16,11 +15,9 @@ from django.utils.functional import Promise
 from backend.accounts.claims import is_let_in
 from backend.api.throttling import LogInThrottle, PublicThrottle
 from backend.errors import TooMany
+from backend.top.visits import put_off_the_end
 
 View = Callable[..., HttpResponseBase]
-
-SEEN = "linli_seen"  # in the session: when its end was last put off
-PUT_OFF_SECONDS = 600  # so a session is not written with each request
 
 
 def refused(
@@ -65,7 +62,7 @@ def let_in(view: View) -> View:
     @wraps(view)
     def led(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if is_let_in(request):
-            _put_off_the_end(request)
+            put_off_the_end(request)
             return view(request, *args, **kwargs)
         if not request.user.is_authenticated:
             return to_the_log_in(request)
@@ -74,9 +71,3 @@ def let_in(view: View) -> View:
         return redirect_to_login(request.get_full_path(), reverse(lacking))
 
     return led
-
-
-def _put_off_the_end(request: HttpRequest) -> None:
-    now = time.time()
-    if now - request.session.get(SEEN, 0) > PUT_OFF_SECONDS:
-        request.session[SEEN] = now
