@@ -46,17 +46,16 @@ class InvitationView(Page):
             "log_in": f"{LOG_IN}?{query}",
         }
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        answer = super().dispatch(request, *args, **kwargs)
+        answer["Referrer-Policy"] = "no-referrer"  # the address has the code
+        return answer
+
     def post(self, request: HttpRequest, **names: Any) -> HttpResponseBase:
         """Accept, and lead somebody new to the log-in that they chose just now."""
         answer = super().post(request, **names)
         if isinstance(answer, HttpResponseRedirect) and not request.user.is_authenticated:
             messages.success(request, _("You are on record. Log in with what you chose just now."))
-        answer["Referrer-Policy"] = "no-referrer"  # the address has the code
-        return answer
-
-    def get(self, request: HttpRequest, **names: Any) -> HttpResponseBase:
-        answer = super().get(request, **names)
-        answer["Referrer-Policy"] = "no-referrer"
         return answer
 
 

@@ -1,6 +1,5 @@
 """What templates of pages say in the reader's words: moments, money, statuses, forms."""
 
-import json
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -146,9 +145,3 @@ def cursor(told: Mapping[str, Any] | None) -> str:
     """Return the cursor of a list's next page, as a query; "" on its last."""
     after = (told or {}).get("next") or ""
     return after.partition("?")[2]
-
-
-@register.filter
-def as_json(value: Any) -> str:
-    """Return a value as JSON, for a data attribute that a script reads."""
-    return json.dumps(value, ensure_ascii=False, default=str)
