@@ -44,7 +44,7 @@ class LeadingView(MyPage):
 
 
 class RosterView(MyPage):
-    """Who comes to a shift, to scan and mark them: ``/me/leading/shifts/{shift_id}``.
+    """Roster of a shift that I lead, to scan and mark people: ``/me/leading/shifts/{shift_id}``.
 
     Works without signal.
     """

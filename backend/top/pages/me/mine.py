@@ -15,7 +15,7 @@ PURPOSES = {"phone": _("Phone number"), "location": _("Place of reports")}
 
 
 class MineView(MyPage):
-    """Who I am, where I belong, and the way to everything else of mine: ``/me/mine``."""
+    """My name and places, and the way to everything else of mine: ``/me/mine``."""
 
     title = _("Mine")
     tab = "mine"

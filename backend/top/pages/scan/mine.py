@@ -1,4 +1,4 @@
-"""Who is logged in at the counter: their shops, their log-in, and how they read."""
+"""The clerk's own page: their shops, their log-in, and how they read."""
 
 from typing import Any
 
