@@ -34,6 +34,7 @@ from backend.accounts import mfa
 from backend.accounts.models import Attempts, User
 from backend.accounts.tokens import TokenStrategy
 from backend.api import documents
+from backend.api.middleware import ROOM
 from backend.celery import app
 from backend.communities.models import Community, Role
 from backend.communities.services import roles
@@ -549,9 +550,12 @@ class Phone(APIClient):
         return super().generic(method, path, *args, headers=headers, **extra)
 
 
-def session_of(user: User, *methods: str) -> SessionStore:
-    """The session of a log-in that proved who it is by ``methods``, as django-allauth keeps it."""
+def session_of(user: User, *methods: str, room: str | None = None) -> SessionStore:
+    """The session of a log-in that proved who it is by ``methods``, as django-allauth keeps it: a
+    phone's, or that of a browser in a room."""
     session = SessionStore()
+    if room:
+        session[ROOM] = room
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()

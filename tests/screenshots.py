@@ -93,7 +93,7 @@ class Pictures:
 
     def look(self, part: str, sight: Sight, username: str, first: str) -> None:
         """Follow the links of one person, and picture what nobody before them met."""
-        windows = self.windows(self.cookies(sight, username))
+        windows = self.windows(self.cookies(sight, username, first))
         leading = next(iter(windows.values()))
         todo, seen = deque([first]), set[str]()
         while todo:
@@ -131,7 +131,7 @@ class Pictures:
             if window.runs_over():
                 self.wrong.append(f"{name}: {page} is wider than its window")
 
-    def cookies(self, sight: Sight, username: str) -> list[dict[str, str]]:
+    def cookies(self, sight: Sight, username: str, first: str) -> list[dict[str, str]]:
         from django.conf import settings
         from django.core.cache import cache
 
@@ -143,7 +143,7 @@ class Pictures:
             return []
         operator = {"name": "运维", "is_superuser": True}
         user, _ = User.objects.get_or_create(username=username, defaults=operator)
-        key = str(session_of(user, *sight.ways).session_key)
+        key = str(session_of(user, *sight.ways, room=first).session_key)
         return [{"name": settings.SESSION_COOKIE_NAME, "value": key, "url": self.url}]
 
 

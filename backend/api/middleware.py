@@ -22,6 +22,7 @@ from backend.api.policies import content_security_policy, needs_of, permissions_
 LOG_IN = "/_allauth/"
 API = ("/api/", LOG_IN)
 CHUNKED = "HTTP_TRANSFER_ENCODING"
+ROOM = "linli_room"  # in the session: the room that it was begun in
 
 
 def tell_browsers(
@@ -49,18 +50,38 @@ def read_session(
     """Give a request its session and its user where people log in; elsewhere nobody asks for them,
     for an access token says who is asking.
 
-    Each room (``settings.ROOMS``) has a log-in of its own: its cookies are sent to it alone.
+    Each room (``settings.ROOMS``) has a log-in of its own: its cookies are sent to it alone, and a
+    session that was begun elsewhere is nobody's there.
     """
-    known: Any = SessionMiddleware(AuthenticationMiddleware(MessageMiddleware(get_response)))
+    known: Any = SessionMiddleware(
+        _stay_in_a_room(AuthenticationMiddleware(MessageMiddleware(get_response)))
+    )
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase
-        room = next((one for one in settings.ROOMS if request.path.startswith(one)), None)
+        room = _room_of(request)
         is_known = room or request.path.startswith(LOG_IN)
         response = (known if is_known else get_response)(request)
         for name in (settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME):
             if room and name in response.cookies:
                 response.cookies[name]["path"] = room
+        return response
+
+    return middleware
+
+
+def _room_of(request: HttpRequest) -> str | None:
+    return next((room for room in settings.ROOMS if request.path.startswith(room)), None)
+
+
+def _stay_in_a_room(get_response: Any) -> Callable[[HttpRequest], HttpResponseBase]:
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        room = _room_of(request)
+        if room and not request.session.is_empty() and request.session.get(ROOM) != room:
+            request.session = type(request.session)()
+        response: HttpResponseBase = get_response(request)
+        if room and not request.session.is_empty() and ROOM not in request.session:
+            request.session[ROOM] = room
         return response
 
     return middleware

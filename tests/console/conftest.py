@@ -23,7 +23,7 @@ def log_in(user: User) -> str:
     cache.clear()  # what they saw before they were given a role
     if user.second_factor_required:
         mfa.hand_out(user=user, secret=TOTP_SECRET)
-    return str(session_of(user, "password", "mfa").session_key)
+    return str(session_of(user, "password", "mfa", room=settings.CONSOLE_PATH).session_key)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ WAYS = {"/me/": ("wechat",), "/scan/": ("password",)}  # in which people log in 
 def log_in(user: User, room: str = "/me/") -> str:
     """The key of a session of whoever logged in to a room."""
     cache.clear()
-    session = session_of(user, *WAYS[room])
+    session = session_of(user, *WAYS[room], room=room)
     session.set_expiry(int(settings.ROOMS[room].total_seconds()))
     session.save()
     return str(session.session_key)

@@ -119,6 +119,17 @@ def test_who_has_an_authenticator_is_asked_for_its_code_in_the_room(with_authent
     assert methods == ["password", "mfa"]
 
 
+def test_who_owes_a_second_factor_is_logged_out_as_in_the_console(with_authenticator):
+    User.objects.filter(pk=with_authenticator.pk).update(second_factor_required=True)
+    client = Client()
+    enter(client)
+
+    done = client.post("/me/log-in/code", {"code": code_of(TOTP_SECRET)})
+
+    assert done.cookies[settings.SESSION_COOKIE_NAME]["max-age"] == ""  # ends with the browser
+    assert client.session.get_expiry_age() <= 12 * 3600
+
+
 def test_guesses_at_a_code_are_counted(with_authenticator):
     client = Client()
     enter(client)

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from backend import codes
@@ -10,6 +12,7 @@ from backend.api.policies import Need, content_security_policy, permissions_poli
 from backend.communities.models import Role
 from backend.communities.services import roles
 from tests.browser import needs_chromium
+from tests.conftest import session_of
 from tests.pages.conftest import log_in
 
 READ = """async () => {
@@ -36,6 +39,19 @@ def test_a_log_in_is_good_in_its_room_alone(pocket, wang):
     assert client.get("/me/").status_code == 200
     assert "linli_session" not in client.get("/me/").cookies  # it is not written with each request
     assert client.post("/me/token").json()["expires_in"] == 300
+
+
+@pytest.mark.parametrize("room", settings.ROOMS)
+def test_a_session_of_another_room_or_of_a_phone_is_nobodys(wang, room):
+    for begun in (None, *settings.ROOMS):
+        client = Client()
+        session = session_of(wang, "password", room=begun)
+        client.cookies["linli_session"] = session.session_key
+
+        asking = client.get(room).wsgi_request.user
+
+        assert asking.is_authenticated == (begun == room)
+        assert Session.objects.filter(pk=session.session_key).exists()  # it goes on where it is of
 
 
 def test_the_cookies_of_a_room_are_sent_to_it_alone(pocket, wang):

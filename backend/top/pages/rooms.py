@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from backend.accounts.claims import is_let_in
+from backend.accounts.models import User
 from backend.accounts.tokens import access_token
 from backend.api.errors import SecondFactorRequired
 from backend.api.throttling import PublicThrottle, SessionThrottle, throttled
@@ -26,8 +27,14 @@ def room_of(request: HttpRequest) -> str:
 
 
 def begin(request: HttpRequest) -> None:
-    """Let the log-in that was just made last as long as its room says."""
+    """Let the log-in that was just made last as long as its room says.
+
+    That of whoever owes a second factor ends as in the console: its tokens are good for all that
+    they may do there.
+    """
     age = settings.ROOMS[room_of(request)]
+    if isinstance(request.user, User) and request.user.second_factor_required:
+        age = None
     if age is not None:
         request.session.set_expiry(int(age.total_seconds()))
     put_off_the_end(request)
