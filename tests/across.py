@@ -74,3 +74,8 @@ ACROSS = {
 # Where several tables are asked at once that are not tied to one another: what was done to things
 # of a person is found in the audit trail by the ids of their things of every kind.
 UNTIED = {"backend/privacy/held.py:pages"}
+
+# Where rows are locked of which every node has a copy, and so, on a cluster, the whole table.
+LOCKS_COPIES = {
+    "backend/accounts/services/keys.py:_rotate": "An operator runs it, seldom.",
+}

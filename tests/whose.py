@@ -2,8 +2,9 @@
 
 ``watch`` reads every statement that the project executes while the tests run, on every connection.
 A statement must say of each tenant's table in it ``alias.community_id = …`` (or ``= ANY``, or
-``IN``), or compare it with that of an alias which does. What a test executes itself is its own
-affair; what may leave the community out stands in tests/across.py, with the reason.
+``IN``), or compare it with that of an alias which does, and may lock no row of which every node has
+a copy (backend/locks.py). What a test executes itself is its own affair; what may leave the
+community out, or lock such a row, stands in tests/across.py, with the reason.
 """
 
 import re
@@ -16,7 +17,7 @@ from django.apps import apps
 from django.db.backends.signals import connection_created
 
 from backend.cluster.placement import Placement, placement_of
-from tests.across import ACROSS, UNTIED
+from tests.across import ACROSS, LOCKS_COPIES, UNTIED
 
 ROOT = str(Path(__file__).parents[1]) + "/"
 COMMUNITY = "community_id"
@@ -28,6 +29,10 @@ TOKEN = re.compile(
 )
 VOLATILE_UPDATE = re.compile(
     r"\s*UPDATE\b.*\b(?:clock_timestamp|gen_random_uuid|uuid7|random)\(", re.IGNORECASE | re.DOTALL
+)
+LOCK = re.compile(
+    r"\bFOR\s+(?:(?:NO\s+KEY\s+)?UPDATE|(?:KEY\s+)?SHARE)\b(?:\s+OF\s+(?P<of>[\w\s\",]+))?",
+    re.IGNORECASE,
 )
 SET_OPERATIONS = {"union", "except", "intersect"}
 TABLES_FOLLOW = {"from", "join", "update", "into", "using"}
@@ -42,12 +47,22 @@ class CommunityLeftOut(AssertionError):
 
 
 @cache
-def tables():
-    """Return whether rows are a tenant's alone, by table."""
+def places():
+    """Return where each table is kept."""
     return {
-        model._meta.db_table: placement_of(model) is Placement.DISTRIBUTED
+        model._meta.db_table: placement_of(model)
         for model in apps.get_models(include_auto_created=True)
     }
+
+
+@cache
+def tables():
+    """Return whether rows are a tenant's alone, by table."""
+    return {table: place is Placement.DISTRIBUTED for table, place in places().items()}
+
+
+class CopyLocked(AssertionError):
+    """A row of which every node has a copy is locked, and so the whole table."""
 
 
 class VolatileUpdate(AssertionError):
@@ -261,7 +276,24 @@ def groups_left_out(statement):
     return [list(groups.values()) for groups in parts.values()]
 
 
-read = {}
+def copies_locked(statement):
+    """Return the tables of which a row is locked while every node of a cluster has a copy of it."""
+    if (lock := LOCK.search(statement)) is None:
+        return set()
+    read_first = Reader(statement).levels[0].relations
+    named = re.findall(r"\w+", re.sub(r"(?i)\b(?:SKIP\s+LOCKED|NOWAIT)\b", "", lock["of"] or ""))
+    found = {read_first.get(alias) for alias in named or read_first}
+    return {table for table in found if table and places()[table] is Placement.REFERENCE}
+
+
+read, locks = {}, {}
+
+
+def locked_in(statement):
+    """Return ``copies_locked`` of a statement; each text is read once."""
+    if (known := locks.get(statement)) is None:
+        known = locks[statement] = copies_locked(statement)
+    return known
 
 
 def left_out(statement):
@@ -304,7 +336,10 @@ refused = []  # for whoever catches what is raised here, as a task does
 
 
 def refuse(execute, statement, params, many, context):
-    """Wrap ``execute``: refuse what leaves a community out, and what is not the same everywhere."""
+    """Wrap ``execute``: refuse what leaves a community out, and what is not the same everywhere.
+
+    And what locks everybody's rows.
+    """
     if VOLATILE_UPDATE.match(str(statement)):
         place = asking(sys._getframe(1))
         if not place.startswith("tests/"):
@@ -315,6 +350,11 @@ def refuse(execute, statement, params, many, context):
         if not is_allowed(place, parts):
             refused.append(f"{place} does not say whose rows of {parts} it is about: {statement}")
             raise CommunityLeftOut(refused[-1])
+    if copies := locked_in(str(statement)):
+        place = asking(sys._getframe(1))
+        if not place.startswith("tests/") and place not in LOCKS_COPIES:
+            refused.append(f"{place} locks rows of {copies}, of which every node has a copy")
+            raise CopyLocked(refused[-1])
     return execute(statement, params, many, context)
 
 

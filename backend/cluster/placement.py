@@ -14,7 +14,7 @@ class Placement(Enum):
 
 
 # A write here goes to all nodes, so none of these has a column that changes with every request;
-# a lock on one row of theirs is a lock on the table (docs/scale.md). Memberships are asked before
+# nobody locks a row of theirs (backend/locks.py). Memberships are asked before
 # any community is known, a street lends its rules to the communities below it, rewards ask for
 # people's WeChat accounts, and call-outs for their guardians.
 REFERENCE = {

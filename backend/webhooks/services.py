@@ -18,6 +18,7 @@ from backend.accounts import vault
 from backend.accounts.models import User
 from backend.communities.selectors import tenants_here
 from backend.errors import Refusal
+from backend.locks import lock_by_id
 from backend.outbox import services as outbox
 from backend.outbox.kinds import Done, Failed
 from backend.webhooks import addresses, owners, queue, selectors, sending, signing
@@ -229,7 +230,9 @@ def _refuse_too_many(owner_id: UUID) -> None:
 
 
 def _locked(endpoint: Endpoint) -> Endpoint:
-    return Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+    lock_by_id(endpoint.pk)
+    locked: Endpoint = Endpoint.objects.get(pk=endpoint.pk)
+    return locked
 
 
 def _record(action: str, endpoint: Endpoint, by: User) -> None:

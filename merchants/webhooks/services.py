@@ -8,6 +8,7 @@ final at the event, such as a draft's status, is given with the event.
 from urllib.parse import urlsplit
 
 from backend.accounts.models import User
+from backend.locks import lock_by_id
 from backend.webhooks.models import Delivery, Endpoint
 from backend.webhooks.owners import Event, Owners
 from merchants.partners.models.merchants import Merchant
@@ -61,7 +62,7 @@ def tell_switched_off(delivery: Delivery) -> None:
 
 OWNERS = Owners(
     events=EVENTS,
-    lock=lambda owner_id: Merchant.objects.select_for_update(no_key=True).get(pk=owner_id),
+    lock=lock_by_id,
     record=record,
     tell_switched_off=tell_switched_off,
 )

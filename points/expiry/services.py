@@ -26,6 +26,7 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
+from backend.locks import lock_by_id
 from backend.notices import services as notices
 from points.expiry import selectors
 from points.expiry.errors import ExpiryDayNotOver, ExpiryPolicyInvalid
@@ -121,7 +122,7 @@ def set_policy(
         raise ExpiryPolicyInvalid(parameter="months")
     if at_least_days not in range(MOST_AT_LEAST_DAYS + 1):
         raise ExpiryPolicyInvalid(parameter="at_least_days")
-    Community.objects.select_for_update(no_key=True).get(pk=community.pk)  # each sees the last
+    lock_by_id(community.pk)  # each sees the last
     own = ExpiryPolicy.objects.filter(community=community, valid_from__lte=valid_from)
     latest = own.order_by("valid_from", "id").last()
     terms = {"kind": kind, "months": months, "at_least_days": at_least_days}

@@ -16,6 +16,7 @@ from django.db import transaction
 from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
+from backend.locks import lock_by_id
 from backend.registries import sealed
 from backend.text import is_tidy
 from points.kinds import Unit
@@ -174,8 +175,8 @@ def publish(
     if valid_to is not None and valid_to < valid_from:
         raise RuleInvalid(parameter="valid_to")
     # Rules are made and versions numbered in turn. Where every node has a copy of a table, whoever
-    # locks a row of it waits for all who are inserting, so nobody may insert first and lock then.
-    Community.objects.select_for_update(no_key=True).get(pk=community.pk)
+    # changes a row of it waits for all who are inserting, so nobody may insert first and queue then.
+    lock_by_id(community.pk)
     rule, _ = Rule.objects.get_or_create(community=community, subject=subject, category=category)
     latest = rule.versions.order_by("number").last()
     wording = (parameters, valid_from, valid_to)

@@ -12,6 +12,7 @@ from django.utils import translation
 
 from backend import sql
 from backend.communities.management.commands.makemigrations import Autodetector
+from tests import whose
 
 FUNCTIONS = {
     name: text
@@ -25,6 +26,9 @@ OF_NO_COMMUNITY = {
     "accounts_attempt": "guesses are counted of a person, wherever they guess",
     "accounts_attempts_wait": "guesses are counted of a person, wherever they guess",
     "accounts_give_back_attempt": "guesses are counted of a person, wherever they guess",
+    "communities_lock_roles": "a lock of all nodes is one of the coordinator",
+    "communities_volunteering": "a lock of all nodes is one of the coordinator",
+    "lock_by_id": "a lock of all nodes is one of the coordinator",
     "communities_known_to": "it finds out in which communities a person is known",
     "communities_suspended": "it is asked whether a person is suspended in any of them",
     "communities_refuse_moved": "it is a trigger's: the row says whose it is",
@@ -63,6 +67,18 @@ def test_no_statement_on_a_table_calls_a_function_that_reads_one():
         for name in sql._files()
         for statement in STATEMENT_ENDS.split(re.sub("--.*", "", sql.sql(name)))
         if reads.search(statement) and calls.search(statement)
+    ]
+
+    assert found == []
+
+
+def test_no_function_locks_a_row_that_every_node_has():
+    """The lock would be on the table, for all communities: ``lock_by_id`` is for that."""
+    found = [
+        f"{name}: {statement}"
+        for name in sql._files()
+        for statement in STATEMENT_ENDS.split(re.sub("--.*", "", sql.sql(name)))
+        if whose.copies_locked(statement.partition("PERFORM")[2] or statement)
     ]
 
     assert found == []

@@ -7,9 +7,10 @@ from django.db import connection
 from django.db.models.functions import Random
 from django.test.utils import CaptureQueriesContext
 
+from backend.accounts.models import User
 from merchants.models import Offer, OfferPrice, Partnership
 from tests import whose
-from tests.across import ACROSS
+from tests.across import ACROSS, LOCKS_COPIES
 from tests.whose import left_out
 
 OFFERS = 'SELECT "o"."id" FROM "merchants_offer" "o"'
@@ -149,6 +150,38 @@ def test_the_project_updates_by_no_function_that_is_another_on_each_machine(tea)
     whose.refused.clear()
 
 
+@pytest.mark.parametrize(
+    ("statement", "of"),
+    [
+        ('SELECT "accounts_user"."id" FROM "accounts_user" FOR NO KEY UPDATE', {"accounts_user"}),
+        (
+            "SELECT FROM volunteers_volunteer v JOIN accounts_user u ON u.id = v.user_id"
+            " WHERE v.community_id = %s FOR SHARE OF u, v",
+            {"accounts_user"},
+        ),
+        (
+            'SELECT FROM "volunteers_volunteer" JOIN "accounts_user" ON true'
+            ' WHERE "community_id" = %s FOR NO KEY UPDATE OF "volunteers_volunteer" SKIP LOCKED',
+            set(),
+        ),
+        ("SELECT FROM people_loginlink FOR UPDATE", set()),
+        ("SELECT FROM accounts_user", set()),
+    ],
+)
+def test_a_lock_on_a_row_that_every_node_has_is_found(statement, of):
+    assert whose.copies_locked(statement) == of
+
+
+def test_the_project_locks_no_row_that_every_node_has(person):
+    source = "def lock():\n    list(people.select_for_update())"
+    names = {"people": User.objects.filter(pk=person("li").pk)}
+    exec(compile(source, f"{whose.ROOT}merchants/nowhere.py", "exec"), names)  # noqa: S102
+
+    with pytest.raises(whose.CopyLocked, match=r"lock locks rows of .'accounts_user'"):
+        names["lock"]()
+    whose.refused.clear()
+
+
 def test_it_is_refused_in_a_thread_of_its_own(db, at_once, ask):
     with pytest.raises(whose.CommunityLeftOut):
         at_once(1, ask)
@@ -166,7 +199,7 @@ def test_what_is_listed_may_leave_out_one_community_only(tea, ask, monkeypatch):
 
 
 def test_what_is_listed_exists_and_says_why():
-    for listed, why in ACROSS.items():
+    for listed, why in (ACROSS | LOCKS_COPIES).items():
         place, _, table = listed.partition(" ")
         file, _, name = place.partition(":")
         within = ast.parse((whose.Path(whose.ROOT) / file).read_text(encoding="utf-8"))

@@ -120,7 +120,7 @@ def _agree(
 def withdraw(*, guardianship: Guardianship, by: User) -> None:
     """Withdraw the consent. Idempotent. Without another, what the child has under way ends."""
     locked(guardianship.child_id)  # of two guardians who withdraw at once the second is the last
-    guardianship = Guardianship.objects.select_for_update(no_key=True).get(pk=guardianship.pk)
+    guardianship = Guardianship.objects.get(pk=guardianship.pk)
     if guardianship.withdrawn_at is not None:
         return
     _end(guardianship, by=by)

@@ -45,7 +45,7 @@ def set_first_password(*, user: User, username: str, password: str) -> User:
     user.set_password(password)
     try:
         with transaction.atomic():
-            user.save()
+            user.save(update_fields=None if user._state.adding else ["username", "password"])
     except IntegrityError as error:  # somebody else was first
         if "username" not in (constraint_of(error) or ""):
             raise

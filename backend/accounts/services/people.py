@@ -4,12 +4,14 @@ from uuid import UUID
 
 from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from backend.accounts.errors import PhoneBelongsToAnother, PhoneWithdrawn
 from backend.accounts.models import User, WithdrawnNumber
 from backend.accounts.phones import digest, digest_when_withdrawn
 from backend.accounts.selectors import numbers_withdrawn
 from backend.ids import new_id
+from backend.locks import lock_by_id
 from backend.names import is_one_person
 
 # Whose accounts these are, in django-allauth's words: openids of the mini-program, openids of the
@@ -19,7 +21,16 @@ WECHAT, PAGES, UNION = "wechat", "weixin", "wechat_union"
 
 def locked(person_id: UUID) -> User:
     """Lock the person until the transaction ends and return them as they are now."""
-    return User.objects.select_for_update(no_key=True).get(pk=person_id)
+    lock_by_id(person_id)
+    person: User = User.objects.get(pk=person_id)
+    return person
+
+
+def all_locked(who: Q) -> dict[UUID, User]:
+    """Lock the people that the condition finds, and return those that it still finds, by id."""
+    ids = list(User.objects.filter(who).values_list("pk", flat=True))
+    lock_by_id(*ids)
+    return User.objects.filter(who).in_bulk(ids)
 
 
 def keep_off_lists(user: User) -> None:

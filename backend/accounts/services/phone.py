@@ -9,7 +9,7 @@ from backend.accounts.models import Consent, User
 from backend.accounts.phones import digest, mainland
 from backend.accounts.selectors import has_logged_in
 from backend.accounts.services import attempts, consents, guardians, sessions
-from backend.accounts.services.people import keep_off_lists, locked
+from backend.accounts.services.people import all_locked, keep_off_lists, locked
 from backend.audit import services as trail
 from backend.names import is_one_person
 from backend.wechat import client
@@ -54,9 +54,7 @@ def _bind(user: User, code: str, name: str) -> User:
     if number is None:
         raise PhoneUnsupported
     with transaction.atomic():
-        both = User.objects.filter(Q(pk=user.pk) | Q(phone_digest=digest(number)))
-        locked = both.select_for_update(no_key=True).order_by("pk")
-        found = {one.pk: one for one in locked}
+        found = all_locked(Q(pk=user.pk) | Q(phone_digest=digest(number)))
         user = found.pop(user.pk)
         consent = consents.require(user, Consent.Purpose.PHONE)
         if found:
@@ -126,8 +124,7 @@ def join(*, fresh: User, known: User) -> None:
     name on the list is told: ``known`` never logged in, and ``fresh`` did nothing yet. Two records
     that were both used stay two, for two of the staff to merge.
     """
-    both = User.objects.filter(pk__in=[fresh.pk, known.pk])
-    found = {one.pk: one for one in both.select_for_update(no_key=True).order_by("pk")}
+    found = all_locked(Q(pk__in=[fresh.pk, known.pk]))
     fresh, known = found[fresh.pk], found[known.pk]
     if known.is_active and not has_logged_in(known) and only_logged_in(fresh):
         _take_over(fresh, known)

@@ -535,6 +535,11 @@ class Migration(migrations.Migration):
             reverse_sql="DROP FUNCTION communities_known_to",
         ),
         django_migrate_sql.operations.CreateSQL(
+            name="communities_lock_roles",
+            sql="CREATE FUNCTION communities_lock_roles(p_place uuid, p_alone boolean)\nRETURNS void LANGUAGE plpgsql AS $$\nBEGIN\n    IF p_alone THEN\n        PERFORM pg_advisory_xact_lock(uuid_hash_extended(p_place, 1));\n    ELSE\n        PERFORM pg_advisory_xact_lock_shared(uuid_hash_extended(p_place, 1));\n    END IF;\nEND $$;\n",
+            reverse_sql="DROP FUNCTION communities_lock_roles",
+        ),
+        django_migrate_sql.operations.CreateSQL(
             name="communities_refuse_moved",
             sql="CREATE FUNCTION communities_refuse_moved() RETURNS trigger LANGUAGE plpgsql AS $$\nDECLARE\n    v_row jsonb;\n    v_place uuid;\n    v_moved_to text;\nBEGIN\n    v_row := CASE TG_ARGV[0] WHEN 'new' THEN to_jsonb(NEW) ELSE to_jsonb(OLD) END;\n    v_place := v_row ->> 'community_id';\n    SELECT c.moved_to INTO v_moved_to FROM communities_community c\n    WHERE c.id IN (v_place, (v_row ->> 'id')::uuid, (v_row ->> 'parent_id')::uuid)\n        AND c.moved_at IS NOT NULL\n    LIMIT 1;\n    RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',\n        DETAIL = 'community_moved', MESSAGE = coalesce(v_moved_to, '');\nEND $$;\n",
             reverse_sql="DROP FUNCTION communities_refuse_moved",
@@ -543,6 +548,16 @@ class Migration(migrations.Migration):
             name="communities_suspended",
             sql="CREATE FUNCTION communities_suspended(\n    p_user uuid, p_communities uuid[], OUT is_suspended boolean, OUT ends_at timestamptz\n) LANGUAGE plpgsql STABLE AS $$\nBEGIN\n    SELECT true, s.ends_at INTO is_suspended, communities_suspended.ends_at\n    FROM communities_suspension s\n    WHERE s.user_id = p_user AND s.lifted_at IS NULL\n        AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp())\n        AND (s.is_everywhere OR s.community_id IN (\n            SELECT c.id FROM communities_community c WHERE c.id = ANY (p_communities)\n            UNION ALL\n            SELECT c.parent_id FROM communities_community c WHERE c.id = ANY (p_communities)\n        ))\n    ORDER BY s.ends_at DESC NULLS FIRST LIMIT 1;\nEND $$;\n",
             reverse_sql="DROP FUNCTION communities_suspended",
+        ),
+        django_migrate_sql.operations.CreateSQL(
+            name="communities_volunteering",
+            sql="CREATE FUNCTION communities_volunteering(\n    p_user uuid, p_place uuid,\n    OUT role_id uuid, OUT since_at timestamptz, OUT is_suspended boolean,\n    OUT born_on date, OUT suspended_until timestamptz\n) LANGUAGE plpgsql AS $$\nBEGIN\n    PERFORM lock_by_id(ARRAY[p_user]);\n    PERFORM communities_lock_roles(p_place, false);\n    SELECT m.id, m.since_at INTO role_id, communities_volunteering.since_at\n    FROM communities_membership m\n    WHERE m.community_id = p_place AND m.user_id = p_user AND m.role = 'volunteer'\n        AND m.ended_at IS NULL;\n    SELECT u.born_on, u.suspended_until\n    INTO communities_volunteering.born_on, communities_volunteering.suspended_until\n    FROM accounts_user u WHERE u.id = p_user;\n    IF suspended_until IS NOT NULL THEN\n        SELECT s.is_suspended INTO communities_volunteering.is_suspended\n        FROM communities_suspended(p_user, ARRAY[p_place]) AS s;\n    END IF;\n    is_suspended := coalesce(is_suspended, false);\nEND $$;\n",
+            reverse_sql="DROP FUNCTION communities_volunteering",
+        ),
+        django_migrate_sql.operations.CreateSQL(
+            name="lock_by_id",
+            sql="CREATE FUNCTION lock_by_id(p_ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$\nDECLARE\n    v_id uuid;\nBEGIN\n    FOR v_id IN SELECT DISTINCT given.id FROM unnest(p_ids) AS given (id) ORDER BY 1 LOOP\n        PERFORM pg_advisory_xact_lock(uuid_hash_extended(v_id, 0));\n    END LOOP;\nEND $$;\n",
+            reverse_sql="DROP FUNCTION lock_by_id",
         ),
         django_migrate_sql.operations.CreateSQL(
             name="uuid7",

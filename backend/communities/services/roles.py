@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -17,7 +17,6 @@ from backend.communities.selectors import (
     AUDITS,
     HANDLES,
     MANAGES,
-    is_suspended_at,
     is_within,
     lineage,
     places_where,
@@ -114,8 +113,7 @@ def end(*, membership: Membership, ended_by: User | None, reason: str = "") -> b
     For ``withdraw`` and leaving. The end of a volunteer's role is told to all that registered
     with ``backend.registries.leaving``.
     """
-    locked(membership.user_id)
-    Membership.objects.select_for_update(no_key=True).get(pk=membership.pk)  # who acts there waits
+    locked(membership.user_id)  # who acts there waits
     membership.refresh_from_db(fields=["ended_at", "ended_by", "reason"])
     if membership.ended_at is not None:
         return False
@@ -138,34 +136,45 @@ def end_of_list(
 
     Whoever leaves or is dismissed is told to all that registered (``end``). Idempotent.
     """
-    roles = Membership.objects.filter(
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT communities_lock_roles(%s, true)", [community.pk])
+    Membership.objects.filter(
         community=community, user__in=user_ids, role=Role.VOLUNTEER, ended_at__isnull=True
-    )
-    ids = [one.pk for one in roles.select_for_update(no_key=True).order_by("pk")]
-    Membership.objects.filter(community=community, pk__in=ids).update(
-        ended_at=timezone.now(), ended_by=ended_by, reason=reason
-    )
+    ).update(ended_at=timezone.now(), ended_by=ended_by, reason=reason)
 
 
-def volunteering(*, user_id: UUID, community_id: UUID) -> Membership | None:
-    """Lock the volunteer's role there until the transaction ends; None if they hold none.
+def volunteering(
+    *, user_id: UUID, community_id: UUID, person: User | None = None
+) -> Membership | None:
+    """Lock the person until the transaction ends; return their role as a volunteer there, if any.
 
     Leaving waits for this lock, or has taken it before. It comes before the locks on everything
-    else of theirs in that community: attendances, vouchers, wishes, the wallet. The row says
-    whether they ``is_suspended`` there.
+    else of theirs: attendances, vouchers, wishes, the wallet. The role says whether they
+    ``is_suspended`` there, and when it began; what else its row has is read when needed.
+    ``person`` is told when they were born and until when they are suspended, as of now.
     """
-    return (
-        Membership.objects.select_for_update(no_key=True)
-        .annotate(**{"is_suspended": is_suspended_at("community", "user")})
-        .filter(
-            community_id=community_id, user_id=user_id, role=Role.VOLUNTEER, ended_at__isnull=True
-        )
-        .first()
-    )
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM communities_volunteering(%s, %s)", [user_id, community_id])
+        role_id, since_at, is_suspended, born_on, suspended_until = cursor.fetchone()
+    if person is not None:
+        person.born_on, person.suspended_until = born_on, suspended_until
+    if role_id is None:
+        return None
+    known = {
+        "id": role_id,
+        "community_id": community_id,
+        "user_id": user_id,
+        "role": Role.VOLUNTEER,
+        "since_at": since_at,
+        "ended_at": None,
+    }
+    membership: Membership = Membership.from_db(connection.alias, list(known), list(known.values()))
+    membership.is_suspended = is_suspended
+    return membership
 
 
 def require_volunteer(*, user_id: UUID, community_id: UUID) -> Membership:
-    """Lock the volunteer's role as ``volunteering`` does. Raises NotAVolunteerHere, Suspended."""
+    """Lock the person as ``volunteering`` does. Raises NotAVolunteerHere, Suspended."""
     membership = volunteering(user_id=user_id, community_id=community_id)
     if membership is None:
         raise NotAVolunteerHere
@@ -175,12 +184,13 @@ def require_volunteer(*, user_id: UUID, community_id: UUID) -> Membership:
 
 
 def hold(user_id: UUID) -> list[UUID]:
-    """Lock the person's roles as a volunteer; return all communities where they ever had one.
+    """Lock the person, and return all communities where they ever were a volunteer.
 
     Registered with ``backend.registries.leaving``, for where they end in all at once.
     """
-    theirs = Membership.objects.filter(user_id=user_id, role=Role.VOLUNTEER).order_by("pk")
-    return list({one.community_id for one in theirs.select_for_update(no_key=True)})
+    locked(user_id)
+    theirs = Membership.objects.filter(user_id=user_id, role=Role.VOLUNTEER)
+    return list(theirs.values_list("community_id", flat=True).distinct())
 
 
 def _require_right(by: User, *, user: User, place: Community, role: Role) -> None:

@@ -11,6 +11,7 @@ from backend.audit.models import AuditEntry
 from backend.communities import fence
 from backend.communities.models import Community
 from backend.communities.selectors import tenants
+from backend.locks import lock_by_id
 from backend.moving.errors import MoveRefused
 from backend.payouts.models import Payout
 from backend.verification.models import Verification
@@ -39,7 +40,8 @@ def close(*, community: Community, to: str) -> UUID:
     MoveRefused if something is under way that only this installation can end; it stays open then.
     """
     with transaction.atomic():
-        community = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
+        lock_by_id(community.pk)
+        community = Community.objects.get(pk=community.pk)
         if community.moved_at is None:
             _refuse_what_is_under_way(community)
             trail.record(
@@ -64,7 +66,8 @@ def stay(*, community: Community) -> None:
     places = places_of(community)
     fence.build(leave_out=places)
     with transaction.atomic():
-        here = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
+        lock_by_id(community.pk)
+        here = Community.objects.get(pk=community.pk)
         if here.moved_at is not None:
             move = move_of(here)
             _mark(here, moved_at=None, moved_to="")

@@ -8,7 +8,7 @@ from django.utils import timezone
 from backend.accounts import phones, vault
 from backend.accounts.models import User
 from backend.accounts.services import sessions
-from backend.accounts.services.people import keep_off_lists
+from backend.accounts.services.people import all_locked, keep_off_lists
 from backend.audit import services as trail
 from backend.communities.errors import PersonUnknown
 from backend.communities.models import Community
@@ -109,13 +109,13 @@ def reject(*, change: LogInChange, by: User) -> LogInChange:
 
 
 def _locked(change: LogInChange) -> tuple[User, LogInChange]:
-    """Lock the person, whoever has the number, and then the proposal."""
+    """Lock the person and whoever has the number, and return the proposal anew."""
     concerned = Q(pk=change.user_id)
     if number := change.phone:
         concerned |= Q(phone_digest=phones.digest(number))
-    people = User.objects.filter(concerned).select_for_update(no_key=True).order_by("pk")
-    user = {one.pk: one for one in people}[change.user_id]
-    return user, change.locked("community", "user", "proposed_by", "decided_by")
+    user = all_locked(concerned)[change.user_id]
+    anew = LogInChange.objects.select_related("community", "user", "proposed_by", "decided_by")
+    return user, anew.get(pk=change.pk)
 
 
 def _require_free(phone: str, user: User) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from backend.accounts.models import Consent, Guardianship, User
 from backend.accounts.selectors import consents_in_force
 from backend.accounts.services import guardians, sessions
-from backend.accounts.services.people import keep_off_lists
+from backend.accounts.services.people import all_locked, keep_off_lists
 from backend.audit import services as trail
 from backend.communities.models import Community, Membership
 from backend.communities.selectors import HANDLES, suspensions_in_force
@@ -130,10 +131,9 @@ def _require_right(by: User, merged: User, kept: User) -> None:
 
 
 def _locked(merge: Merge) -> tuple[Merge, User, User]:
-    """Lock both people, in order of id, and then the proposal."""
-    both = User.objects.filter(pk__in=[merge.merged_id, merge.kept_id])
-    people = {one.pk: one for one in both.select_for_update(no_key=True).order_by("pk")}
-    merge = merge.locked("community", "proposed_by", "decided_by")
+    """Lock both people, at whom whoever decides has to queue, and return the proposal anew."""
+    people = all_locked(Q(pk__in=[merge.merged_id, merge.kept_id]))
+    merge = Merge.objects.select_related("community", "proposed_by", "decided_by").get(pk=merge.pk)
     merge.merged, merge.kept = people[merge.merged_id], people[merge.kept_id]
     return merge, merge.merged, merge.kept
 

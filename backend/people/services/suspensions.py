@@ -81,7 +81,8 @@ def lift(*, suspension: Suspension, by: User | None) -> Suspension:
     user = locked(suspension.user_id)
     if by is not None and by.pk == user.pk:
         raise OwnPerson
-    suspension = suspension.locked("community", "user", "suspended_by", "lifted_by")
+    anew = Suspension.objects.select_related("community", "user", "suspended_by", "lifted_by")
+    suspension = anew.get(pk=suspension.pk)
     if not suspension.is_in_force:
         return suspension
     suspension.save_with(lifted_at=timezone.now(), lifted_by=by)

@@ -17,6 +17,7 @@ from backend.accounts.models import User
 from backend.accounts.services.people import keep_off_lists, locked
 from backend.api.errors import CommunityMoved
 from backend.audit import services as trail
+from backend.locks import lock_by_id
 from backend.privacy import held, selectors
 from backend.privacy.errors import StillHoldsARole
 
@@ -54,11 +55,10 @@ def keep(*, user: User) -> None:
 def erase(*, user_id: UUID, now: datetime | None = None) -> bool:
     """Erase the person if that is due. Returns False if there was nothing to do.
 
-    Somebody who was given a role meanwhile has to hand it over first, and stays due. So does
-    whoever is locked by something else.
+    Somebody who was given a role meanwhile has to hand it over first, and stays due.
     """
-    due = selectors.people_to_erase(now or timezone.now()).filter(pk=user_id)
-    user = due.select_for_update(no_key=True, skip_locked=True).first()
+    lock_by_id(user_id)
+    user = selectors.people_to_erase(now or timezone.now()).filter(pk=user_id).first()
     if user is None or selectors.holds_a_role(user):
         return False
     # Records that were merged into theirs go along: they are theirs as well.

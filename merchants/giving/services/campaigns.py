@@ -11,6 +11,7 @@ from backend.accounts.services import guardians
 from backend.audit import services as trail
 from backend.communities.models import Community
 from backend.communities.services import roles
+from backend.locks import lock_by_id
 from backend.names import of_thing
 from merchants.giving import errors, selectors
 from merchants.giving.models import Campaign, Disbursement, Donation, Sponsorship
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @transaction.atomic
 def open_campaign(*, community: Community, title: str, by: User, description: str = "") -> Campaign:
     """Open a campaign that collects points. Raises CampaignTitleTaken."""
-    Community.objects.select_for_update(no_key=True).get(pk=community.pk)
+    lock_by_id(community.pk)
     titles = Campaign.objects.filter(community=community).values_list("title", flat=True)
     if of_thing(title) in map(of_thing, titles):
         raise errors.CampaignTitleTaken

@@ -13,6 +13,7 @@ from backend.accounts.services import attempts
 from backend.accounts.services.logins import set_first_password
 from backend.invitations import services as by_code
 from backend.invitations.errors import InvitationUnknown, InvitationUsed
+from backend.locks import lock_by_id
 from merchants.partners import errors, selectors
 from merchants.partners.models.merchants import Invitation, Merchant, MerchantMember
 from merchants.partners.models.partnerships import Partnership
@@ -38,7 +39,7 @@ def invite_owner(*, partnership: Partnership, invited_by: User) -> Invitation:
     merchant = partnership.merchant
     sides.refuse_own(invited_by, partnership)
     sides.refuse_unaccepted(partnership)
-    Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
+    lock_by_id(merchant.pk)
     if selectors.owners_of(merchant.pk).exists():
         raise errors.HasOwner
     return _invite(merchant, invited_by, Role.OWNER)
@@ -180,6 +181,6 @@ def _record(verb: str, invitation: Invitation, by: User, ended: dict[str, Any]) 
 
 
 def _lock(merchant: Merchant, *, for_owner: User) -> None:
-    Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
+    lock_by_id(merchant.pk)
     if not selectors.owns(for_owner, merchant.pk):
         raise errors.MerchantUnknown

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
+from backend.locks import lock_by_id
 from backend.names import of_thing
 from backend.sql import constraint_of
 from merchants.partners import errors, selectors
@@ -130,7 +131,8 @@ def answer(*, partnership: Partnership, accept: bool, by: User) -> Partnership:
 
 def _with_an_owner(merchant_id: UUID) -> Merchant:
     # Locked, so that the second of two requests finds what the first made.
-    merchant = Merchant.objects.select_for_update(no_key=True).filter(pk=merchant_id).first()
+    lock_by_id(merchant_id)
+    merchant = Merchant.objects.filter(pk=merchant_id).first()
     if merchant is None or not selectors.owners_of(merchant_id).exists():
         raise errors.MerchantUnknown
     return merchant

@@ -73,22 +73,19 @@ def pay(
     """
     attempt = Attempt(merchant_id=merchant.pk, person=clerk, shown=as_made(code)[:64])
     with attempts.guessing(clerk, errors.CodeUnknown), all_or_nothing(attempt):
-        # Two counters with one code queue here.
-        codes = (
-            PayCode.objects.select_for_update(no_key=True, of=("self",))
-            .select_related("volunteer")
-            .annotate(now=Now())
-            .filter(code_digest=PayCode.digest_of(attempt.shown))
-        )
+        codes = PayCode.objects.filter(code_digest=PayCode.digest_of(attempt.shown))
         there = communities_with(merchant.pk, **ACCEPTED)
         found = (codes.filter(community=community_id).first() for community_id in there)
         shown = next(filter(None, found), None)
         if shown is None:
             raise errors.CodeUnknown
         attempt.community_id = shown.community_id
+        # Two counters with one code queue here.
+        role = roles.volunteering(user_id=shown.volunteer_id, community_id=shown.community_id)
+        anew = codes.select_related("volunteer").annotate(now=Now())
+        shown = anew.get(community=shown.community_id, pk=shown.pk)
         if shown.used_at is not None:
             raise errors.CodeUsed(redeemed_at=shown.used_at)
-        role = roles.volunteering(user_id=shown.volunteer_id, community_id=shown.community_id)
         # Leaving ends a code, and coming back does not revive it.
         ended = role is None or role.is_suspended or shown.made_at < role.since_at
         if ended or shown.expires_at <= shown.now:
@@ -108,12 +105,11 @@ def take_and_redeem(
 ) -> list[Scanned]:
     """Take and redeem pieces of offers by id, or plain ``points``; ``card`` pays if one is given.
 
-    Runs in the caller's transaction. Raises NotAVolunteerHere, OfferUnknown, PointsNotAgreed,
-    whatever ``take`` raises, CardLimitReached, and whatever ``redeem`` raises.
+    Runs in the transaction of the caller, who has locked the volunteer, for they come before an
+    offer of plain points is made. Raises OfferUnknown, PointsNotAgreed, whatever ``take`` raises,
+    CardLimitReached, and whatever ``redeem`` raises.
     """
     assert attempt.community_id is not None
-    # Lock the role first, also before an offer of plain points is made.
-    roles.require_volunteer(user_id=volunteer.pk, community_id=attempt.community_id)
     if points is not None:
         vouchers = [
             redemption.set_aside(

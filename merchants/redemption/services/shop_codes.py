@@ -14,6 +14,7 @@ from backend.accounts.services import attempts
 from backend.audit import services as trail
 from backend.codes import as_made, new_code
 from backend.communities.selectors import communities_of
+from backend.communities.services import roles
 from merchants.partners.models.partnerships import Partnership
 from merchants.redemption import errors
 from merchants.redemption.models import Redemption
@@ -71,7 +72,7 @@ def pay(
     """Take and redeem pieces of the shop's offers, or plain points, in one step.
 
     Takes all or nothing; a refusal at a known shop is recorded. Raises TooManyAttempts,
-    CodeUnknown, and whatever ``pay_codes.take_and_redeem`` raises.
+    CodeUnknown, NotAVolunteerHere, Suspended, and whatever ``pay_codes.take_and_redeem`` raises.
     """
     made = as_made(shop_code)[:64]
     with attempts.guessing(volunteer, errors.CodeUnknown):
@@ -88,4 +89,5 @@ def pay(
         shown=made,
     )
     with all_or_nothing(attempt):
+        roles.require_volunteer(user_id=volunteer.pk, community_id=shop.community_id)
         return pay_codes.take_and_redeem(attempt, volunteer=volunteer, items=items, points=points)

@@ -16,6 +16,7 @@ from django.utils import timezone
 from jwt import PyJWK
 
 from backend.communities.models import Community
+from backend.locks import lock_by_id
 from merchants.partners import selectors
 from merchants.partners.models.merchants import Merchant
 from merchants.redemption import errors
@@ -180,5 +181,5 @@ def _newest_key(community: Community) -> VoucherKey:
     if (key := newest.first()) is not None:
         return key
     with transaction.atomic():  # of two who are first, one makes it
-        Community.objects.select_for_update(no_key=True).get(pk=community.pk)
+        lock_by_id(community.pk)
         return newest.first() or make_key(community)

@@ -12,6 +12,7 @@ from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
 from backend.ids import new_id
+from backend.locks import lock_by_id
 from backend.payouts.errors import PayoutUnderWay
 from backend.payouts.selectors import under_way
 from backend.registries import volunteering
@@ -361,7 +362,7 @@ def _was_a_partner(partnership: Partnership, before: datetime) -> bool:
 
 def _next_number(statement: Statement) -> tuple[int, int]:
     """Return the next number, without gaps, of the community's year. Other approvals wait."""
-    Community.objects.select_for_update(no_key=True).get(pk=statement.community_id)
+    lock_by_id(statement.community_id)
     year = statement.community.today.year
     numbered = Statement.objects.filter(community_id=statement.community_id, number_year=year)
     last = numbered.aggregate(number=Max("number_in_year"))["number"] or 0

@@ -16,12 +16,12 @@ from django.utils.crypto import salted_hmac
 from backend import clocks
 from backend.accounts.models import User
 from backend.accounts.services import guardians
-from backend.accounts.services.people import locked as locked_person
 from backend.api.errors import Suspended
 from backend.audit import services as trail
 from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Role
 from backend.communities.selectors import is_suspended_since
+from backend.communities.services import roles
 from backend.errors import Refusal
 from backend.events.models import Status as Plan
 from backend.sql import constraint_of
@@ -60,13 +60,7 @@ REFUSED_BY: dict[str, type[Refusal]] = {
 
 
 # Written out, because in the rush hour Django would take longer to put them together than
-# PostgreSQL to answer. FOR UPDATE locks in the order of its tables.
-_HOLD = """
-    SELECT role.since_at, person.born_on, person.suspended_until
-    FROM communities_membership AS role JOIN accounts_user AS person ON person.id = role.user_id
-    WHERE role.community_id = %s AND role.user_id = %s AND role.role = %s AND role.ended_at IS NULL
-    FOR NO KEY UPDATE OF person, role
-"""
+# PostgreSQL to answer.
 _ELSEWHERE = """
     SELECT other.check_in_nonce
     FROM volunteers_attendance AS other
@@ -346,21 +340,18 @@ def end(*, attendance: Attendance, at: datetime) -> Attendance:
 
 
 def held(attendance: Attendance) -> datetime | None:
-    """Lock the person, then their role as a volunteer there. Returns since when they hold it.
+    """Lock the person, and return since when they are a volunteer there.
 
-    ``None`` if they hold none. Check-ins of one person queue here, in whatever communities: nobody
-    is in two places. Leaving takes both locks in the same order. How old the attendance's
-    volunteer is, which decides about guardians, is read anew, and whether they are suspended.
+    ``None`` if they are none. Check-ins of one person queue here, in whatever communities: nobody
+    is in two places. How old the attendance's volunteer is, which decides about guardians, is read
+    anew, and whether they are suspended.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_HOLD, [attendance.community_id, attendance.volunteer_id, Role.VOLUNTEER])
-        if row := cursor.fetchone():
-            since_at: datetime
-            person = attendance.volunteer
-            since_at, person.born_on, person.suspended_until = row
-            return since_at
-    attendance.volunteer = locked_person(attendance.volunteer_id)
-    return None
+    role = roles.volunteering(
+        user_id=attendance.volunteer_id,
+        community_id=attendance.community_id,
+        person=attendance.volunteer,
+    )
+    return role.since_at if role else None
 
 
 def require(attendance: Attendance, *allowed: Status) -> None:

@@ -2,7 +2,7 @@
 
 Who takes a place and who frees one both lock the shift, and whoever frees one gives it to the first
 in line before the transaction ends: a shift with a waiting list is always full. Locks are taken in
-the order membership, shift, attendance, volunteer, of each kind in order of id.
+the order person, shift, attendance, volunteer, of each kind in order of id.
 """
 
 from collections.abc import Collection, Sequence
@@ -214,7 +214,7 @@ def lock_shifts(community_id: UUID, ids: Collection[UUID]) -> list[Shift]:
 
 # --- one place --------------------------------------------------------------------------------
 def _admitted(shift: Shift, volunteer: User) -> Shift:
-    """Lock the person's role and the shift. Raises NotAVolunteerHere, GuardianConsentRequired."""
+    """Lock the person and the shift. Raises NotAVolunteerHere, GuardianConsentRequired."""
     roles.require_volunteer(user_id=volunteer.pk, community_id=shift.community_id)
     guardians.require_guardian(volunteer)
     # Lock before counting: two volunteers who want the last place must queue here.

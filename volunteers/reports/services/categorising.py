@@ -8,6 +8,7 @@ from django.db import transaction
 from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
+from backend.locks import lock_by_id
 from volunteers.reports import errors
 from volunteers.reports.categories import row_of, rows_of
 from volunteers.reports.models.categories import ReportCategory
@@ -17,7 +18,7 @@ from volunteers.reports.models.reports import Report
 @transaction.atomic
 def create(*, community: Community, by: User, code: str, **facts: Any) -> ReportCategory:
     """Make a category. Raises CategoryKnown, CategoryUnknown for its parent, CategoryInItself."""
-    Community.objects.select_for_update(no_key=True).get(pk=community.pk)
+    lock_by_id(community.pk)
     if row_of(community, code) is not None:
         raise errors.CategoryKnown(category=code)
     _require_parent(community, code, facts.get("parent", ""))
