@@ -175,7 +175,7 @@ def publish(
     if valid_to is not None and valid_to < valid_from:
         raise RuleInvalid(parameter="valid_to")
     # Rules are made and versions numbered in turn. Where every node has a copy of a table, whoever
-    # changes a row of it waits for all who are inserting, so nobody may insert first and queue then.
+    # changes a row of it waits for all who are inserting: nobody may insert first and queue then.
     lock_by_id(community.pk)
     rule, _ = Rule.objects.get_or_create(community=community, subject=subject, category=category)
     latest = rule.versions.order_by("number").last()
