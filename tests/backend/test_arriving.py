@@ -30,6 +30,7 @@ from backend.documents.models import Document
 from backend.moving import tables
 from backend.moving.archive import END, MANIFEST, TABLES, Packing, Unpacking, facts_in
 from backend.moving.errors import MoveRefused
+from backend.moving.services import closing
 from backend.moving.services.closing import community_called
 from backend.moving.services.exporting import export
 from backend.moving.services.importing import bring
@@ -444,3 +445,19 @@ def test_a_community_is_opened_again_by_whoever_says_that_it_was_brought_nowhere
         call_command("reopen_community", "lake")
     with pytest.raises(CommandError, match="community_unknown"):
         call_command("reopen_community", "nowhere", "--brought-nowhere")
+
+
+def test_no_community_moves_from_a_cluster_or_to_one(lake, tmp_path, monkeypatch):
+    monkeypatch.setattr(closing, "places_on_a_cluster", lambda _: {"points_account": "distributed"})
+    (tmp_path / "lake").touch()
+
+    for move in (
+        lambda: export(community=lake, to=TO, file=tmp_path / "file", key=KEY),
+        lambda: bring(file=tmp_path / "lake", key=KEY),
+    ):
+        with pytest.raises(MoveRefused, match="one PostgreSQL each") as refusal:
+            move()
+        assert refusal.value.code == "on_a_cluster"
+    lake.refresh_from_db()
+    assert lake.moved_at is None
+    assert [file.name for file in tmp_path.iterdir()] == ["lake"]

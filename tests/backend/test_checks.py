@@ -106,6 +106,13 @@ def one(table, change, of_them="true"):
     return f"UPDATE {table} SET {change} WHERE id = {row} RETURNING id"
 
 
+def of_first(kind):
+    """Return SQL of the wallet that the first transfer of a kind takes from."""
+    return ONE.replace("id", "debit_id", 1).format(
+        "points_transfer", f"{OF} AND source LIKE '{kind}:%'"
+    )
+
+
 def of(kind, change, of_them="true"):
     return one("points_transfer", change, f"source LIKE '{kind}:%' AND {of_them}")
 
@@ -155,16 +162,16 @@ TAMPERING = {
     "another wallet": (
         of(
             "redemption",
-            "debit_id = (SELECT a.id FROM points_account a WHERE a.kind = 'wallet' AND"
-            f" a.{OF} AND a.id <> debit_id AND a.credits = 50 LIMIT 1)",
+            f"debit_id = (SELECT a.id FROM points_account a WHERE a.kind = 'wallet' AND a.{OF}"
+            f" AND a.id <> {of_first('redemption')} AND a.credits = 50 LIMIT 1)",
         ),
         ["sources: points_transfer <row>: it takes from wallet person:…"],
     ),
     "points of a top-up that go elsewhere": (
         of(
             "fund_top_up",
-            "credit_id = (SELECT account_id FROM points_fund WHERE name = '旧红包' AND year ="
-            f" points_fund.year AND {OF})",
+            "credit_id = (SELECT account_id FROM points_fund"
+            f" WHERE {OF} AND name = '旧红包' LIMIT 1)",
             "amount = 900",
         ),
         ["sources: points_transfer <row>: it brings to fund fund:…"],
@@ -244,7 +251,7 @@ TAMPERING = {
         ],
     ),
     "a reversal's transfer that is another's": (
-        of("refund", "source = 'refund:' || id"),
+        of("refund", "source = 'refund:' || id::text"),
         ["sources: points_transfer <row>: it says refund of refund:…, its reversal …"],
     ),
     "a part of a reversal that is more than it": (
@@ -277,9 +284,9 @@ TAMPERING = {
     "an expiry of another wallet": (
         of(
             "expiry",
-            "source = 'expiry:' || (SELECT e.id FROM points_earned e JOIN points_account a"
-            f" ON a.id = e.account_id AND a.{OF} AND a.holder <> (SELECT holder FROM points_account"
-            " WHERE id = debit_id) LIMIT 1)",
+            "source = 'expiry:' || (SELECT e.id::text FROM points_earned e JOIN points_account a"
+            f" USING (community_id) WHERE {OF} AND a.id = e.account_id AND a.kind = 'wallet'"
+            f" AND a.id <> {of_first('expiry')} LIMIT 1)",
         ),
         ["sources: points_transfer <row>: it takes from wallet"],
     ),
@@ -598,9 +605,11 @@ TAMPERING = {
         ["hours: volunteers_attendance <row>: it is verified, the trail says voided"],
     ),
     "the shift of hours": (
-        f"UPDATE volunteers_shift SET ends_at = {moved('ends_at', '-1 hour')} WHERE id = (SELECT"
-        f" shift_id FROM volunteers_attendance WHERE {OF} AND status = 'voided') RETURNING (SELECT"
-        f" id FROM volunteers_attendance WHERE {OF} AND status = 'voided')",
+        "WITH shift AS (UPDATE volunteers_shift"
+        f" SET ends_at = {moved('ends_at', '-1 hour')} WHERE id = (SELECT shift_id"
+        f" FROM volunteers_attendance WHERE {OF} AND status = 'voided' LIMIT 1) RETURNING id)"
+        " SELECT a.id FROM volunteers_attendance a JOIN shift ON shift.id = a.shift_id"
+        f" WHERE a.{OF} AND a.status = 'voided'",
         ["hours: volunteers_attendance <row>: worked_minutes is 120, should be 60"],
     ),
     "a report's verdict": (

@@ -36,7 +36,7 @@ from tests.cast import PASSWORD
 
 TO = "https://points.example.org"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.plain]
 
 
 def closed(community):

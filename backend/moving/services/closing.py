@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from backend.audit import services as trail
 from backend.audit.models import AuditEntry
+from backend.cluster.tables import places as places_on_a_cluster
 from backend.communities import fence
 from backend.communities.models import Community
 from backend.communities.selectors import tenants
@@ -26,6 +27,14 @@ def community_called(code: str) -> Community:
     return community
 
 
+def refuse_cluster() -> None:
+    """Raise MoveRefused if the database is a cluster's."""
+    with connection.cursor() as cursor:
+        if places_on_a_cluster(cursor):
+            reason = "A community moves between installations that have one PostgreSQL each."
+            raise MoveRefused("on_a_cluster", reason)
+
+
 def places_of(community: Community) -> list[UUID]:
     """Return the ids of the community and its estates: all of them move together."""
     estates = Community.objects.filter(parent=community).order_by("pk")
@@ -37,8 +46,10 @@ def close(*, community: Community, to: str) -> UUID:
 
     From then on the database refuses every write of it, and whatever was written before is
     committed. Idempotent: the move of one that is closed stays, as does its address. Raises
-    MoveRefused if something is under way that only this installation can end; it stays open then.
+    MoveRefused on a cluster, and if something is under way that only this installation can end; it
+    stays open then.
     """
+    refuse_cluster()
     with transaction.atomic():
         lock_by_id(community.pk)
         community = Community.objects.get(pk=community.pk)

@@ -25,7 +25,7 @@ from backend.moving import rows, tables
 from backend.moving.archive import END, FILES, TABLES, Unpacking, facts_in
 from backend.moving.errors import MoveRefused
 from backend.moving.services import merging
-from backend.moving.services.closing import ARRIVES
+from backend.moving.services.closing import ARRIVES, refuse_cluster
 from backend.moving.services.exporting import files_named, heads_of, shape
 from backend.moving.services.merging import ask, staged
 from backend.moving.tables import columns
@@ -54,6 +54,7 @@ def bring(*, file: Path, key: str, apart: Collection[UUID] = ()) -> Imported:
     here (merging.py). Raises MoveRefused; nothing is kept then, but stored files that no row names
     if the process was killed.
     """
+    refuse_cluster()
     with file.open("rb") as source, transaction.atomic():
         try:
             return _Move(Unpacking(source, key), apart).bring()
