@@ -278,7 +278,8 @@ def groups_left_out(statement):
 
 def copies_locked(statement):
     """Return the tables of which a row is locked while every node of a cluster has a copy of it."""
-    if (lock := LOCK.search(statement)) is None:
+    lock = LOCK.search(statement) if ABOUT_ROWS.match(statement) else None
+    if lock is None:
         return set()
     read_first = Reader(statement).levels[0].relations
     named = re.findall(r"\w+", re.sub(r"(?i)\b(?:SKIP\s+LOCKED|NOWAIT)\b", "", lock["of"] or ""))
