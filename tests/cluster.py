@@ -111,7 +111,9 @@ def watch() -> None:
     """Have Django make and drop its test databases on every node."""
 
     def create(self, cursor, parameters, keepdb=False):
-        copy(self.connection.settings_dict["TEST"]["TEMPLATE"], parameters["dbname"].strip('"'))
+        name = parameters["dbname"].strip('"')
+        drop(name)  # of a run that was killed, on whichever node it is
+        copy(self.connection.settings_dict["TEST"]["TEMPLATE"], name)
 
     def destroy(self, name, verbosity):
         drop(name)
