@@ -153,6 +153,7 @@ def volunteering(
     ``is_suspended`` there, and when it began; what else its row has is read when needed.
     ``person`` is told when they were born and until when they are suspended, as of now.
     """
+    assert connection.in_atomic_block, "the lock would end at once"
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM communities_volunteering(%s, %s)", [user_id, community_id])
         role_id, since_at, is_suspended, born_on, suspended_until = cursor.fetchone()
