@@ -1,6 +1,7 @@
 """Distribute a database over a cluster."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from django.apps import apps
@@ -33,6 +34,17 @@ _DIGESTS = """
     FROM pg_trigger AS t
     JOIN pg_description AS d ON d.objoid = t.oid AND d.classoid = 'pg_trigger'::regclass
     WHERE NOT t.tgisinternal
+"""
+# How far the sequences are that number rows: a table that is placed gets a new one, from 1 on.
+_NUMBERED = """
+    SELECT numbered.of_table, numbered.of_column, pg_sequence_last_value(numbered.by::regclass)
+    FROM (
+        SELECT c.relname AS of_table, a.attname AS of_column,
+            pg_get_serial_sequence(quote_ident(c.relname), a.attname) AS by
+        FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY(%s)
+            AND a.attidentity <> ''
+    ) AS numbered
 """
 _OF_ALL_COMMUNITIES = """
     SELECT i.relname FROM pg_index AS x
@@ -70,8 +82,13 @@ def distribute(*, shards: int = SHARDS) -> Counter[str]:
         keys = cursor.fetchall()
         for table, key, *_ in keys:
             cursor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT "{key}"')
-        digests = _digests(cursor)
+        digests, numbered = _digests(cursor), _numbered(cursor, missing)
         _move(cursor, missing, shards)
+        for table, column, last in numbered:
+            cursor.execute(
+                "SELECT setval(pg_get_serial_sequence(quote_ident(%s), %s), %s)",
+                [table, column, last],
+            )
         for comment in digests - _digests(cursor):
             cursor.execute(comment)
         for table, key, column, target in keys:
@@ -104,6 +121,12 @@ def _digests(cursor: Any) -> set[str]:
     """Return the statements that give triggers the digests by which pgtrigger knows them."""
     cursor.execute(_DIGESTS)
     return {statement for (statement,) in cursor.fetchall()}
+
+
+def _numbered(cursor: Any, missing: Iterable[str]) -> list[tuple[str, str, int]]:
+    """Return which columns of the tables are numbered, and their last numbers."""
+    cursor.execute(_NUMBERED, [list(missing)])
+    return [row for row in cursor.fetchall() if row[2] is not None]
 
 
 def _settle(cursor: Any) -> None:

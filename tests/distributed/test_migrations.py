@@ -5,6 +5,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.db import IntegrityError, connection, migrations, models, transaction
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 from django_migrate_sql.operations import CreateSQL
 from pgtrigger.migrations import AddTrigger
@@ -127,3 +128,12 @@ def placed(table):
             [table],
         )
         return cursor.fetchone()
+
+
+def test_rows_that_are_numbered_go_on_from_the_last_number(db):
+    """Among them those that say which migrations are applied."""
+    applied = MigrationRecorder.Migration.objects.latest("id")
+
+    MigrationRecorder(connection).record_applied("points", "of_later")
+
+    assert MigrationRecorder.Migration.objects.get(name="of_later").pk == applied.pk + 1
