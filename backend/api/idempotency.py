@@ -46,8 +46,10 @@ from backend.api.errors import (
 )
 from backend.api.exceptions import kept, problem_of, refused_before
 from backend.api.renderers import JSONRenderer, etag_of
+from backend.cluster.placement import Placement, placement_of
 from backend.errors import Refusal
 from backend.ids import new_id
+from backend.locks import lock_by_id
 
 HEADER = "Idempotency-Key"
 IF_MATCH = "If-Match"
@@ -169,7 +171,10 @@ class Operation:
         found: Any = self._one(request, **named)
         if found is None:
             raise PreconditionFailed
-        _only(found).select_for_update(no_key=True).get()
+        if placement_of(found._meta.model) is Placement.REFERENCE:
+            lock_by_id(found.pk)
+        else:
+            _only(found).select_for_update(no_key=True).get()
         told = JSONRenderer().render(self._told(request, self._one(request, **named)))
         if asked.strip() != "*" and etag_of(told) not in parse_etags(asked):
             raise PreconditionFailed

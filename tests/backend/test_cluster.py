@@ -118,6 +118,7 @@ def test_a_database_on_no_cluster_is_not_distributed(db):
         call_command("distribute")
 
 
+@pytest.mark.plain  # a cluster refuses them itself
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
