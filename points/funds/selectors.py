@@ -127,12 +127,6 @@ def top_ups_of(fund: Fund) -> QuerySet[TopUp]:
     )
 
 
-def claim_of(community_id: UUID, subject: str) -> Claim | None:
-    """Return the claim of ``subject``, or None if it has claimed nothing."""
-    claims = Claim.objects.select_related("fund__account")
-    return claims.filter(community=community_id, subject=subject).first()
-
-
 def payments_of(community_id: UUID, claims: Collection[Claim]) -> dict[UUID | None, UUID]:
     """Return the ids of the transfers that paid the claims, by claim; an unpaid one is absent."""
     keys = {claim.source: claim.pk for claim in claims}

@@ -139,24 +139,24 @@ def claim(
     account = ledger.account(community=fund.community, kind=RECEIVES[unit], unit=unit, holder=payee)
     terms = {"payee_id": account.pk, "amount": amount, "closed_at": closed_at, "reason": reason}
     fund = fund.locked("account")
-    made = selectors.claim_of(fund.community_id, subject)
+    claims = Claim.objects.filter(community=fund.community_id, subject=subject)
+    made = claims.first()
     if made is None:
         _refuse_ended(fund)
         above = fund.approval_above
-        made, is_new = Claim.objects.get_or_create(
+        asked = Claim(
             community_id=fund.community_id,
+            fund=fund,
             subject=subject,
-            defaults=terms
-            | {
-                "fund": fund,
-                "explanation": explanation or {},
-                "asked_by": asked_by,
-                "needs_approval": above is not None and amount > above,
-            },
+            explanation=explanation or {},
+            asked_by=asked_by,
+            needs_approval=above is not None and amount > above,
+            **terms,
         )
-        if is_new:
-            _take_up(fund)
-            return made.locked()
+        # Somebody may claim of another fund for the subject at this moment.
+        Claim.objects.bulk_create([asked], ignore_conflicts=True)
+        _take_up(fund)
+        made = claims.get()
     if any(getattr(made, name) != value for name, value in terms.items()):
         raise errors.ClaimSubjectReused
     return made
