@@ -5,10 +5,12 @@ leaves nothing out, with other examples each time.
 """
 
 import os
+from collections.abc import Sized
 
 import hypothesis
 
 IS_LONG = "LINLI_LONG" in os.environ
+PARTS = range(40 if IS_LONG else 1)  # of a model's histories, for all workers to have some
 
 
 def times(few: int) -> int:
@@ -16,11 +18,14 @@ def times(few: int) -> int:
     return few * int(os.environ.get("LINLI_LONG", "1"))
 
 
-def examples(few: int, steps: int = 40) -> hypothesis.settings:
-    """Return the settings of a proof by examples, of so many steps each if it has any."""
+def examples(few: int, steps: int = 40, parts: Sized = (1,)) -> hypothesis.settings:
+    """Return the settings of a proof by examples, of so many steps each if it has any.
+
+    ``parts`` are those in which the proof is played, each its share of the examples.
+    """
     return hypothesis.settings(
-        max_examples=times(few),
-        stateful_step_count=100 if IS_LONG else steps,
+        max_examples=-(-times(few) // len(parts)),
+        stateful_step_count=steps,
         derandomize=not IS_LONG,
         database=None,
         deadline=None,

@@ -19,13 +19,13 @@ from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.selectors import totals_by_kind
 from points.models import Earned, ExpiryPolicy, Transfer
-from tests.long import examples
+from tests.long import PARTS, examples
 from tests.points.earning import award_hours
 from tests.verified import found_in_books
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = examples(8)
+SETTINGS = examples(8, parts=PARTS)
 BEGIN = date(2024, 1, 1)
 HOUR = timedelta(hours=1)
 NEVER, END_OF_YEAR, END_OF_NEXT_YEAR, MONTHS = ExpiryPolicy.Kind
@@ -321,7 +321,8 @@ def undone():
         transaction.set_rollback(True)
 
 
-def test_what_is_there_and_gone_is_the_models_whenever_the_task_ran(clock, lake, wang, li):
+@pytest.mark.parametrize("part", PARTS)
+def test_what_is_there_and_gone_is_the_models_whenever_the_task_ran(part, clock, lake, wang, li):
     @SETTINGS
     @hypothesis.given(HISTORIES, SCHEDULES)
     def examples(history, runs):
@@ -346,7 +347,8 @@ def test_what_is_there_and_gone_is_the_models_whenever_the_task_ran(clock, lake,
     examples()
 
 
-def test_any_two_schedules_leave_the_same_transfers(clock, lake, wang, li):
+@pytest.mark.parametrize("part", PARTS)
+def test_any_two_schedules_leave_the_same_transfers(part, clock, lake, wang, li):
     @SETTINGS
     @hypothesis.given(HISTORIES, SCHEDULES)
     def examples(history, runs):
@@ -362,7 +364,8 @@ def test_any_two_schedules_leave_the_same_transfers(clock, lake, wang, li):
     examples()
 
 
-def test_what_happens_to_a_neighbour_changes_nothing_of_mine(clock, lake, wang, li):
+@pytest.mark.parametrize("part", PARTS)
+def test_what_happens_to_a_neighbour_changes_nothing_of_mine(part, clock, lake, wang, li):
     mine = ("award", "spend", "hold")
 
     @SETTINGS
