@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, models
 
 from backend.ids import new_id
 
@@ -63,7 +63,29 @@ class TenantModel(models.Model):
                 raise self.DoesNotExist
 
     def locked(self, *related: str) -> Self:
-        """Return the row anew, ``related`` rows with it, locked until the transaction ends."""
-        rows = type(self)._default_manager.select_for_update(no_key=True, of=("self",))
-        read_along = rows.select_related(*related) if related else rows
-        return read_along.get(community=self.community_id, pk=self.pk)
+        """Return the row anew, ``related`` rows with it, locked until the transaction ends.
+
+        Written out without ``related``, as ``save_with`` is. Raises DoesNotExist.
+        """
+        if related:
+            rows = type(self)._default_manager.select_for_update(no_key=True, of=("self",))
+            return rows.select_related(*related).get(community=self.community_id, pk=self.pk)
+        fields: list[Any] = list(self._meta.concrete_fields)
+        columns = ", ".join(f'"{field.column}"' for field in fields)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f'SELECT {columns} FROM "{self._meta.db_table}"'  # noqa: S608  # of the model's names
+                " WHERE community_id = %s AND id = %s FOR NO KEY UPDATE",
+                [self.community_id, self.pk],
+            )
+            row = cursor.fetchone()
+        if row is None:
+            raise self.DoesNotExist
+        values = (
+            field.from_db_value(value, None, connection)
+            if hasattr(field, "from_db_value")
+            else value
+            for field, value in zip(fields, row, strict=True)
+        )
+        names = [field.attname for field in fields]
+        return self.from_db(DEFAULT_DB_ALIAS, names, list(values))

@@ -138,7 +138,7 @@ def claim(
     unit = Unit(fund.account.unit)
     account = ledger.account(community=fund.community, kind=RECEIVES[unit], unit=unit, holder=payee)
     terms = {"payee_id": account.pk, "amount": amount, "closed_at": closed_at, "reason": reason}
-    fund = fund.locked("account")
+    fund = fund.locked()
     claims = Claim.objects.filter(community=fund.community_id, subject=subject)
     made = claims.first()
     if made is None:
@@ -395,7 +395,7 @@ def take_up(*, fund: Fund) -> int:
     Every verb that frees money does this; what the ledger brings back by itself, such as a
     shortfall that is repaid, is found by a sweep. Idempotent.
     """
-    return _take_up(fund.locked("account"))
+    return _take_up(fund.locked())
 
 
 # --- the end of the year ----------------------------------------------------------------------
@@ -486,7 +486,7 @@ def _refuse_ended(fund: Fund) -> None:
 def _locked(claim: Claim) -> tuple[Fund, Claim]:
     """Lock the claim's fund, then the claim: it may be in the next year's fund by then."""
     while True:
-        fund = claim.fund.locked("account")
+        fund = claim.fund.locked()
         claim = claim.locked()  # and not what it refers to, which may be of this moment
         if claim.fund_id == fund.pk:
             return fund, claim
