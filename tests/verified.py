@@ -6,6 +6,7 @@ from django.db import connection, transaction
 from django.db.models import Q, Sum
 
 from backend.registries.checks import Finding, Kind, Scope, registered
+from tests.long import IS_LONG
 
 RECORDS = (Kind.LEDGER, Kind.AWARDS, Kind.SETTLEMENTS)
 
@@ -13,16 +14,18 @@ RECORDS = (Kind.LEDGER, Kind.AWARDS, Kind.SETTLEMENTS)
 OF_APPS = ("rederived", "sources", "events", "losses")  # read records of the apps
 
 
-def found_in(community, *kinds: Kind, against=(), without=(), **scope) -> list[Finding]:
+def found_in(community, *kinds: Kind, against=(), without=(), only=None, **scope) -> list[Finding]:
     """Return all that the checks of the kinds find in the community now, but those ``without``.
 
     Without a kind those of all records: guards are of no community, and take long to compare.
+    With ``only``, of those checks the ones that it names.
     """
     return [
         finding
         for check in registered()
         if check.kind in (kinds or RECORDS)
         and check.name not in without
+        and (only is None or check.name in only)
         and (against or not check.is_against_heads)
         for finding in check.findings(Scope(community, against=against, **scope))
     ]
@@ -40,6 +43,17 @@ def moved(transfers, account) -> int:
         debits=Sum("amount", filter=Q(debit=account), default=0),
     )
     return sums["credits"] - sums["debits"]
+
+
+def looked_into(expected, turn: int) -> set[str]:
+    """Return the names of the checks that find what is ``expected``, as told: "seals: transfer …".
+
+    Of the others there is one in six, other ones each turn, and in the long proof all.
+    """
+    others = [one.name for one in registered() if one.kind in RECORDS]
+    return {said.partition(":")[0] for said in expected} | {
+        name for number, name in enumerate(others) if IS_LONG or (number + turn) % 6 == 0
+    }
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from backend.registries.checks import Scope, registered
 from backend.top.scenarios import demo
 from points.models import Transfer
 from tests.backend.town import live_on
-from tests.verified import found_in, triggers_off
+from tests.long import IS_LONG
+from tests.verified import found_in, looked_into, triggers_off
 from tests.year import part_of_the_year
 
 # Other tests may register kinds of their own later.
@@ -79,7 +80,7 @@ def test_the_books_tell_the_event_behind_every_transfer(lake, town, client):
 
 @pytest.mark.slow
 def test_nothing_is_found_in_the_demo(db, tmp_path, monkeypatch):
-    year = part_of_the_year(tmp_path / "bishahu", of=44, kept=[1, 3])
+    year = part_of_the_year(tmp_path / "bishahu", of=44, kept=[1, 3] if IS_LONG else [1])
     monkeypatch.setattr(demo, "SCENARIO", year)
 
     demo.load(home=tmp_path, tell=str, watch=iter)
@@ -664,9 +665,14 @@ LOOKED_INTO = {said.partition(":")[0] for _, expected in TAMPERING.values() for 
 
 
 def test_what_was_changed_behind_the_back_is_named(lake, subtests):
-    """Each change is found, the row is named and what it should be; undone, nothing is found."""
-    checks, here = [one for one in registered() if one.name in LOOKED_INTO], Scope(lake)
-    for name, (statement, expected) in TAMPERING.items():
+    """Each change is found, the row is named and what it should be; undone, nothing is found.
+
+    The short proof asks those checks that find something, and some of the others.
+    """
+    here = Scope(lake)
+    for turn, (name, (statement, expected)) in enumerate(TAMPERING.items()):
+        asked = LOOKED_INTO & looked_into(expected, turn)
+        checks = [one for one in registered() if one.name in asked]
         with subtests.test(name), transaction.atomic():
             with triggers_off() as cursor:
                 cursor.execute(statement)

@@ -27,8 +27,9 @@ from points.ledger.services import Movement
 from points.models import Award, Hold, Reversal, Rule, Seal, Transfer
 from points.seals.services import sealing
 from tests import cluster
+from tests.long import IS_LONG
 from tests.points.earning import award_hours
-from tests.verified import found_in, found_in_books, untriggered
+from tests.verified import found_in, found_in_books, looked_into, untriggered
 from volunteers.attendance.services import hours
 from volunteers.reports.services import handling, submitting
 
@@ -252,7 +253,8 @@ def test_nothing_is_found_while_people_post_and_others_seal(at_once, books):
         for turn in range(10):
             key = f"{number}:{turn}"
             if number == 0:
-                assert books.found() == []
+                if IS_LONG or turn % 3 == 0:
+                    assert books.found() == []
             elif number == 1:
                 books.seal()
             else:
@@ -928,18 +930,19 @@ def looking_for(expected):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TAMPERING)
-def test_what_was_changed_is_named(books, tamper, name):
+@pytest.mark.parametrize(("turn", "name"), enumerate(TAMPERING), ids=TAMPERING)
+def test_what_was_changed_is_named(books, tamper, turn, name):
     statements, expected = TAMPERING[name]
     tamper(*statements)
+    looked = {"only": looked_into(expected, turn)}
 
-    found = books.found(*looking_for(expected))
+    found = books.found(*looking_for(expected), **looked)
 
     assert len(found) == len(expected), found
     for one, beginning in zip(sorted(found), sorted(expected), strict=True):
         assert one.startswith(beginning)
     # All of it is new, but for what pretends to be of long ago.
-    as_new = books.found(*looking_for(expected), since=timezone.now() - HOUR)
+    as_new = books.found(*looking_for(expected), since=timezone.now() - HOUR, **looked)
     assert sorted(as_new) == sorted(found) or ("June" in name and set(as_new) < set(found))
 
 
