@@ -15,7 +15,6 @@ from backend.registries.checks import Scope, registered
 from backend.top.scenarios import demo
 from points.models import Transfer
 from tests.backend.town import live_on
-from tests.long import IS_LONG
 from tests.verified import found_in, looked_into, triggers_off
 from tests.year import part_of_the_year
 
@@ -80,7 +79,7 @@ def test_the_books_tell_the_event_behind_every_transfer(lake, town, client):
 
 @pytest.mark.slow
 def test_nothing_is_found_in_the_demo(db, tmp_path, monkeypatch):
-    year = part_of_the_year(tmp_path / "bishahu", of=44, kept=[1, 3] if IS_LONG else [1])
+    year = part_of_the_year(tmp_path / "bishahu", of=44, kept=[1, 3])
     monkeypatch.setattr(demo, "SCENARIO", year)
 
     demo.load(home=tmp_path, tell=str, watch=iter)
