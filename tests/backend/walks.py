@@ -1,16 +1,18 @@
 """Basis of all walks through town: every operation of the API, and a way to succeed with it.
 
-The walk in test_permissions.py asks everything as everybody, and keeps who succeeds with what in
-tests/golden/queries.txt; the other walks need not look for it again.
+The walk in test_permissions.py asks everything as everybody, and keeps who succeeds with what, and
+by how many SQL statements, in tests/golden/queries.txt. The other walks need not look for it again.
 """
 
 import functools
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from django.test.client import BOUNDARY
@@ -19,6 +21,7 @@ from backend.api.documents import openapi
 from tests.backend.town import Form, Town, undone
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+TRANSACTION = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 LOG_IN = "/_allauth/"  # django-allauth's; tests/backend/test_api_authentication.py
 CLIENT = Client()
 Request = tuple[str, str, Any, dict[str, str]]  # method, address, body, headers
@@ -52,14 +55,39 @@ class Way:
     label: str  # "PUT /api/v1/…"
     path_parameters: dict[str, str]
     request: Request
+    cost: int  # in SQL statements
+
+
+class Kept(NamedTuple):
+    """Who succeeds with an operation, and with which rows, if not with the first of each."""
+
+    cost: int | None = None
+    caller: str = ""
+    which: tuple[int, ...] = ()
 
 
 @functools.cache
-def kept() -> dict[str, tuple[str, tuple[int, ...]]]:
-    """By operation, who succeeds and with which rows, if not with the first of each."""
+def kept() -> dict[str, Kept]:
+    """By operation, what the table says."""
     lines = (GOLDEN / "queries.txt").read_text(encoding="utf-8").splitlines()
     told = (line.split() for line in lines if not line.startswith(("#", "operation ")))
-    return {name: (caller, tuple(map(int, which))) for name, _, caller, *which in told}
+    return {
+        name: Kept(int(cost), caller, tuple(map(int, which))) for name, cost, caller, *which in told
+    }
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Collect the SQL statements inside, but for those that begin and end transactions."""
+    found: list[str] = []
+
+    def collect(execute: Any, statement: Any, params: Any, many: bool, context: Any) -> Any:
+        if not (text := str(statement)).startswith(TRANSACTION):
+            found.append(text)
+        return execute(statement, params, many, context)
+
+    with connection.execute_wrapper(collect):
+        yield found
 
 
 def ways(town: Town) -> dict[str, Way]:
@@ -68,12 +96,12 @@ def ways(town: Town) -> dict[str, Way]:
     rows, bodies = town.rows["lake"], town.bodies["lake"]
     for operation_id, method, path, names in operations():
         assert operation_id in kept(), f"Nobody is known to succeed with {operation_id}."
-        caller, which = kept()[operation_id]
+        cost, caller, which = kept()[operation_id]
         numbers = which or [0] * len(names)
         values = {name: rows[name][number] for name, number in zip(names, numbers, strict=True)}
         label = f"{method} {path}"
         request = method, path.format(**values), bodies.get(label), town.headers[caller]
-        found[label] = Way(operation_id, label, values, request)
+        found[label] = Way(operation_id, label, values, request, cost)
     return found
 
 
