@@ -6,6 +6,7 @@ from backend.communities.models import Role
 from backend.communities.services import roles
 from tests.backend.test_shown_again import writes
 from tests.backend.walks import ask, document
+from tests.long import IS_LONG
 
 pytestmark = pytest.mark.django_db
 
@@ -122,6 +123,8 @@ def test_every_edit_takes_the_version_that_was_read_and_refuses_another(town, su
         if operation_id not in edits:
             continue
         asked.add(operation_id)
+        if len(asked) % 3 and not IS_LONG:  # versions are compared in one place for all
+            continue
         with subtests.test(operation_id):
             etag = "*"
             if edits[operation_id]:

@@ -287,8 +287,10 @@ def test_whatever_is_out_of_bounds_is_refused_by_the_name_of_its_field(town, sub
             if name in ("cursor", "token"):  # ours, and made of nothing that is typed
                 continue
             turn = next(turns)
+            if turn % 3 and not IS_LONG:  # all are of the classes that were looked at above
+                continue
             with subtests.test(way.label, field=name):
-                for value, code in some(mean, turn):
+                for value, code in some(mean, turn // 3):
                     if is_query:
                         answer = get(address, {name: value}, headers)
                     elif (sent := spoilt(body, where, value)) is not None:
@@ -306,7 +308,7 @@ def test_whatever_is_out_of_bounds_is_refused_by_the_name_of_its_field(town, sub
                         (told,) = [one["code"] for one in errors]
                         fitting = {code} | (NO_WORDS if value in WORDS else set())
                         assert told in fitting, (value, answer.json())
-    assert asked > 300
+    assert asked > 100
 
 
 @pytest.mark.parametrize(
