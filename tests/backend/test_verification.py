@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 
 import pytest
 from django.conf import settings
@@ -37,6 +38,8 @@ MORE = "UPDATE points_account SET credits = credits + 5 WHERE kind = 'wallet'"
 LESS = "UPDATE points_account SET credits = credits - 5 WHERE kind = 'wallet'"
 PROMISE_OF_EXPIRY = "What a wallet lost is of a day that was over, and what it did not keep."
 VERIFICATIONS = "/api/v1/communities/lake/verifications"
+# The checks that are made in most tests: each finds something in one of them, or is looked for.
+FEW = {"awards", "balance", "expiry", "seals", "totals"}
 
 
 @pytest.fixture
@@ -67,9 +70,21 @@ def _no_lease_is_renewed(monkeypatch):
 
 
 @pytest.fixture
+def every_check():
+    """All checks are made, not a few."""
+
+
+@pytest.fixture(autouse=True)
+def _few_checks_are_made(request, monkeypatch):
+    known = registered()
+    if "every_check" not in request.fixturenames:
+        few = {name: check for name, check in known.items() if name in FEW}
+        monkeypatch.setattr(checks, "_checks", few)
+
+
+@pytest.fixture
 def declare(monkeypatch):
     """Declares checks in the place of all others: ``declare(first=function, …)``."""
-    checks.registered()  # found by now, so that none is added to those declared here
 
     def declare(**functions):
         monkeypatch.setattr(
@@ -114,14 +129,20 @@ def found_in(community, **where):
     return Finding.objects.filter(community=community, **where).order_by("check_name", "because")
 
 
+@cache
+def registered():
+    """Return all checks by name, and find them before some take their place."""
+    return {check.name: check for check in checks.registered()}
+
+
 def found_by(community, *names):
     """Return what these checks find of what is new, in words."""
     scope = checks.Scope(community, since=timezone.now())
-    named = [checks.named(name) for name in names]
-    return sorted(found.because for check in named for found in check.findings(scope))
+    return sorted(found.because for name in names for found in registered()[name].findings(scope))
 
 
 # --- asking and running -----------------------------------------------------------------------
+@pytest.mark.usefixtures("every_check")
 def test_a_worker_makes_all_checks_of_a_kind_and_keeps_how_far_it_came(lake, wallet):
     asked = ask(lake, "all")
     assert (asked.status, asked.started_at, asked.checks) == ("waiting", None, [])
@@ -147,6 +168,7 @@ def test_a_worker_makes_all_checks_of_a_kind_and_keeps_how_far_it_came(lake, wal
     assert (done.next_at, done.given_up_at) == (None, None)
 
 
+@pytest.mark.usefixtures("every_check")
 @pytest.mark.parametrize("kind", Kind.values)
 def test_a_verification_of_a_kind_makes_its_checks_alone(hill, kind):
     done = verify(hill, kind)
@@ -923,6 +945,7 @@ def test_the_file_of_findings_is_for_those_who_watch_over_a_community(
     assert (refused.status_code, refused.json()["code"]) == (404, "community_unknown")
 
 
+@pytest.mark.usefixtures("every_check")
 def test_promises_and_advice_are_told_in_the_language_asked_for(lake, wallet, desk):
     done = verify(lake)
     address = f"{VERIFICATIONS}/{done.pk}"
@@ -1041,6 +1064,7 @@ def test_a_verification_of_another_community_is_not_found_in_this(lake, hill, de
 
 
 # --- the handbook -----------------------------------------------------------------------------
+@pytest.mark.usefixtures("every_check")
 def test_the_handbook_has_a_line_for_each_check_and_for_no_other():
     handbook = (settings.BASE_DIR / "docs" / "audit.md").read_text(encoding="utf-8")
     table = handbook.split("## What each finding means")[1].split("\n## ")[0]
