@@ -12,6 +12,7 @@ import pytest
 from pypdf import PdfReader
 
 from backend.files import printing
+from tests.long import IS_LONG
 
 STATEMENT = Path("merchants/templates/merchants/statement.typ").resolve()
 SPELLED_OUT = re.compile(r"\[U\+([0-9A-F]{4,6})\]")
@@ -139,7 +140,8 @@ def test_every_character_there_is_has_a_glyph_or_is_spelled_out():
 def test_every_character_that_has_a_glyph_is_drawn_with_a_font_that_is_embedded():
     drawn = [c for c in points() if printing.readable(c) == c]
     assert len(drawn) > 40_000
-    chunks = ["".join(drawn[i : i + 60]) for i in range(0, len(drawn), 60)]
+    some = drawn if IS_LONG else drawn[::8]  # of all scripts
+    chunks = ["".join(some[i : i + 60]) for i in range(0, len(some), 60)]
 
     reader = printed(*chunks)  # one without a glyph would have been an error
 
@@ -157,7 +159,7 @@ def test_ideographs_can_be_copied_from_the_page():
     named = [c for c in points() if unicodedata.name(c, "").startswith("CJK UNIFIED IDEOGRAPH")]
     drawn = [c for c in named if printing.readable(c) == c]
     assert {"龯", "䶮", "𠮷", "𬭩"} <= set(drawn)
-    some = [*drawn[::9], "龯", "䶮", "𠮷", "𬭩"]
+    some = [*drawn[:: 9 if IS_LONG else 45], "龯", "䶮", "𠮷", "𬭩"]
 
     words = words_of(printed(*("".join(some[i : i + 60]) for i in range(0, len(some), 60))))
 
