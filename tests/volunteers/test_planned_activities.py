@@ -52,8 +52,9 @@ def plan(lake):
 
 
 @pytest.fixture
-def market(lake, zhao, square):
-    """A series at the square, each day from nine to noon."""
+def market(lake, zhao, square, settings):
+    """A series at the square, each day from nine to noon, of which a week is made."""
+    settings.SERIES_AHEAD = timedelta(days=7)
     return events.plan(
         place=lake,
         by=zhao,
