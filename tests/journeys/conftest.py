@@ -159,7 +159,7 @@ def linli(tmp_path_factory):
         "LINLI_HOME": str(home),
         "LINLI_DEMO_SCENARIO": str(year),
         "LINLI_STANDINS": "tests.standins",
-        "LINLI_SWEEP_SECONDS": "0.5",
+        "LINLI_SWEEP_SECONDS": "1",
         "LINLI_LOG_LEVEL": "INFO",  # whatever is said is to be looked through
         "LINLI_WECHAT_TIMEOUT_SECONDS": "2",
     }
