@@ -31,7 +31,7 @@ from backend.outbox.tasks import sweep_outbox
 from backend.webhooks import services as webhooks
 from backend.webhooks.models import Delivery
 from tests.backend.test_outbox import KINDS, OWED, is_due_again, now_of, write
-from tests.long import times
+from tests.long import IS_LONG, times
 from tests.machine import PATIENCE, Machine
 from tests.standins.webhook_receiver import Receiver
 
@@ -41,11 +41,11 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 
-OWED_IN_ALL = times(300)
+OWED_IN_ALL = times(120)
 DOCUMENTS = OWED_IN_ALL // 10
 NOTICES = OWED_IN_ALL * 6 // 10
 WEBHOOKS = OWED_IN_ALL - NOTICES - DOCUMENTS
-WORKERS, LEASE, EVERY = 2, timedelta(seconds=2), 0.5
+WORKERS, KILLS, LEASE, EVERY = 2, 5 if IS_LONG else 2, timedelta(seconds=2), 0.5
 
 # A table that notes each effect within our own house, whoever records it.
 EFFECTS = """
@@ -279,7 +279,7 @@ def still_owed():
 
 def test_all_that_is_owed_is_done_once_whatever_is_killed(machine, receiver):
     draw = random.Random(16)
-    faults = [machine.kill_worker] * 5 + [
+    faults = [machine.kill_worker] * KILLS + [
         machine.flush_redis,
         machine.stop_redis,
         machine.kill_database,
@@ -304,7 +304,7 @@ def test_all_that_is_owed_is_done_once_whatever_is_killed(machine, receiver):
         connection.close()
         time.sleep(rest)
 
-    assert Counter(happened)["kill_worker"] == 5
+    assert Counter(happened)["kill_worker"] == KILLS
     for model in (Notice, Delivery, Document):
         assert not model.objects.filter(given_up_at__isnull=False).exists()
     with connection.cursor() as cursor:
@@ -317,4 +317,4 @@ def test_all_that_is_owed_is_done_once_whatever_is_killed(machine, receiver):
     arrived = Counter(headers["webhook-id"] for headers, _, _ in receiver.journal)
     assert arrived.keys() == {str(pk) for pk in Delivery.objects.values_list("pk", flat=True)}
     # Sent twice only where a worker, or what it records in, died between the answer and the record.
-    assert arrived.total() - len(arrived) <= 5 + WORKERS
+    assert arrived.total() - len(arrived) <= KILLS + WORKERS
