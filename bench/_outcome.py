@@ -43,6 +43,9 @@ def asked(name: str, default: int) -> int:
 
 
 def asked_pair(name: str, default: str = "100000,1000000") -> tuple[int, int]:
-    """Return SMALL,LARGE of the environment: the two sizes that are compared."""
+    """Return SMALL,LARGE of the environment: the two sizes that are compared.
+
+    Where they are one, whoever compares measures it once.
+    """
     small, large = os.environ.get(f"BENCH_{name}", default).split(",")
     return int(small), int(large)

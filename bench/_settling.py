@@ -27,6 +27,7 @@ def figures() -> dict[str, float]:
     return {name: large[name] / small[name] for name in small}
 
 
+@cache
 def _costs(rows: int) -> dict[str, float]:
     from merchants.models import Statement
 

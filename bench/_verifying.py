@@ -7,6 +7,7 @@ differs. BENCH_LOOKS (20) looks at the first page of the queue are timed.
 
 import time
 from datetime import date
+from functools import cache
 from statistics import median
 
 from django.db import connection
@@ -57,15 +58,11 @@ CROSS JOIN (SELECT %(ids)s::uuid[] AS ids) people
 
 def figures() -> dict[str, float]:
     """Return ``verify_statements`` of a record, and ``queue_growth``: seconds, large ÷ small."""
-    small, large = asked_pair("ATTENDANCES", "10000,1000000")
     batch = asked("BATCH", 200)
     with own_database():
         statements = _statements(batch)
-    seconds = []
-    for count in (small, large):
-        with own_database():
-            seconds.append(_seconds(count))
-    return {"verify_statements": statements / batch, "queue_growth": seconds[1] / seconds[0]}
+    small, large = map(_seconds, asked_pair("ATTENDANCES", "10000,1000000"))
+    return {"verify_statements": statements / batch, "queue_growth": large / small}
 
 
 def _statements(batch: int) -> int:
@@ -79,11 +76,13 @@ def _statements(batch: int) -> int:
     return len(asked_for)
 
 
+@cache
 def _seconds(count: int) -> float:
     """Return the median seconds of the queue's first page, beside so many settled."""
-    community, verifier = _filled(count, waiting=WAITING)
-    queue = selectors.hours_to_verify(verifier, community)
-    return median(_look(queue) for _ in range(asked("LOOKS", 20)))
+    with own_database():
+        community, verifier = _filled(count, waiting=WAITING)
+        queue = selectors.hours_to_verify(verifier, community)
+        return median(_look(queue) for _ in range(asked("LOOKS", 20)))
 
 
 def _look(queue: QuerySet[Attendance]) -> float:

@@ -10,6 +10,7 @@ both kinds and delivers BENCH_DUE (200) notices of each of 20 communities.
 
 import json
 import time
+from functools import cache
 from statistics import median
 from typing import Any
 
@@ -143,6 +144,7 @@ WHERE n %% 2 = 0
 """
 
 
+@cache
 def _sweep(told: int) -> float:
     """Return the least seconds of a sweep that finds ``told`` notices delivered long ago."""
     due, rounds = asked("DUE", 200) * COMMUNITIES, asked("ROUNDS", 5)

@@ -6,6 +6,7 @@ claims.
 """
 
 import time
+from functools import cache
 from statistics import median
 from typing import Any
 
@@ -37,6 +38,7 @@ def run() -> Outcome:
     return Outcome({"claim_growth": large / small}, at_most={"claim_growth": 1.5})
 
 
+@cache
 def _seconds(settled: int) -> float:
     """Return the median seconds of a sweep's look and a claim of every share, by rounds."""
     rounds = asked("ROUNDS", 5)

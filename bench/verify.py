@@ -6,6 +6,7 @@ BENCH_VERIFIED=SMALL,LARGE (100000,1000000) transfers take; then one in a hundre
 
 import io
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from django.core.management import call_command
@@ -50,6 +51,7 @@ def run() -> Outcome:
     )
 
 
+@cache
 def _costs(transfers: int) -> dict[str, float]:
     """Return seconds and peak memory of a whole run, and the seconds of one of what is new."""
     people = max(transfers // (RECORDS + 1) - 1, 1)
