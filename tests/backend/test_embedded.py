@@ -167,13 +167,9 @@ def test_both_servers_answer_on_the_addresses_given_and_are_gone_afterwards(new_
         ):
             client.ping()
 
-    assert row == ("linli", "UTF8", "200", "", "äö", "off")
-    assert processes_below(new_home) == []
-
-
-def test_django_reads_the_database_address_as_we_mean_it(home):
-    with embedded.servers(home, durable=False) as running:
+        # Django reads the address as we mean it.
         settings = Env.db_url_config(running.database_url)
+        assert settings["ENGINE"] == "django.db.backends.postgresql"
         with psycopg.connect(
             dbname=settings["NAME"],
             user=settings["USER"],
@@ -181,7 +177,13 @@ def test_django_reads_the_database_address_as_we_mean_it(home):
             **settings["OPTIONS"],
         ) as database:
             assert database.info.dbname == "linli"
-    assert settings["ENGINE"] == "django.db.backends.postgresql"
+
+        # The secrets of the servers are readable by nobody else.
+        assert (new_home / "valkey" / "valkey.conf").stat().st_mode & 0o077 == 0
+        assert (new_home / "postgresql").stat().st_mode & 0o077 == 0
+
+    assert row == ("linli", "UTF8", "200", "", "äö", "off")
+    assert processes_below(new_home) == []
 
 
 def test_data_outlives_a_stop(home):
@@ -208,17 +210,11 @@ def test_a_server_named_in_the_environment_is_used_and_not_started(home, monkeyp
         assert running.environment[named] == "elsewhere://"
 
 
-@pytest.mark.parametrize("name", ["a" * 120, "with, comma", "with 'quotes' and %20"])
+@pytest.mark.parametrize("name", ["a" * 120, "with, comma, 'quotes' and %20"])
 def test_the_name_of_the_directory_does_not_matter(new_home, name):
     with embedded.servers(new_home / name, durable=False) as running:
         remember(running.environment)
         assert remembered(running.environment) == "邻里"
-
-
-def test_the_secrets_of_the_servers_are_readable_by_nobody_else(home):
-    with embedded.servers(home, durable=False):
-        assert (home / "valkey" / "valkey.conf").stat().st_mode & 0o077 == 0
-        assert (home / "postgresql").stat().st_mode & 0o077 == 0
 
 
 # --- who we are -------------------------------------------------------------------------------
