@@ -20,11 +20,9 @@ from pathlib import Path
 import psutil
 import yaml
 
-from backend import embedded
-
 BASE_DIR = Path(__file__).resolve().parents[2]
 PATIENCE = 120  # seconds
-COMPOSE = yaml.safe_load((BASE_DIR / "docker-compose.yml").read_text())
+COMPOSE = yaml.load((BASE_DIR / "docker-compose.yml").read_text(), yaml.CSafeLoader)
 GIVEN = ("postgres", "redis")  # these run already, and go on
 # What a service logs that has begun. A look at the health of what has not takes as long as a start.
 BEGUN = {"web": "Listening at", "worker": " ready.", "bulk": " ready.", "beat": "beat: Starting"}
@@ -68,11 +66,14 @@ class Compose:
         self.env = dict(line.split("=", 1) for line in lines if line and line[0] != "#")
 
     @classmethod
-    def install(cls, home, servers, env, *, left_out=(), **environment):
+    def install(cls, home, servers, env, *, left_out=(), more_words=None, **environment):
         """Lay out ``home``, with ``servers`` of this machine; all get ``environment`` as well.
 
-        There are all services but those ``left_out``.
+        There are all services but those ``left_out``; ``more_words`` are added to the command
+        lines of those that it names.
         """
+        from backend import embedded  # a quarter of a second, which no call of ``docker`` needs
+
         database = servers.database_url.partition("host=")[2].replace("%2F", "/")
         ports = {name: free_port() for name in ("pgbouncer", "proxy", "web-1", "web-2")}
         decided = {
@@ -81,6 +82,8 @@ class Compose:
             "ports": ports,
             "environment": environment,
             "left_out": left_out,
+            "more_words": more_words or {},
+            "programs": str(embedded.postgres_programs()),
         }
         (home / "compose.json").write_text(json.dumps(decided))
         (home / ".env").write_text("".join(f"{name}={value}\n" for name, value in env.items()))
@@ -129,10 +132,10 @@ class Compose:
 
     def environment(self, name, number=1):
         """Return a container's environment, with this Python and PostgreSQL on its path."""
-        service = self.services[name]
+        service = COMPOSE["services"][name]
         places = [
             Path(sys.executable).parent,
-            embedded.postgres_programs(),
+            Path(self.decided["programs"]),
             os.environ["PATH"],
             "/usr/sbin",
         ]
@@ -192,6 +195,11 @@ class Compose:
         """The file that notes a process, and with what it was started."""
         return self.home / f"{name}-{number}.json"
 
+    @property
+    def migrated(self):
+        """The file that notes that ``migrate`` has run."""
+        return self.home / "migrated"
+
     def log(self, name, number=1):
         return self.home / f"{name}-{number}.log"
 
@@ -210,8 +218,9 @@ class Compose:
             for other, how in self.waits_for(name).items():
                 if how["condition"] == "service_healthy":
                     self.wait_until_healthy(other)
-            if name == "migrate" and not is_migrated:
+            if name == "migrate" and not is_migrated and not self.migrated.exists():
                 assert self.run(name, self.words(self.services[name]["command"])) == 0
+                self.migrated.touch()
             elif name != "migrate" and self.bring_up(name):
                 started.append(name)
         with ThreadPoolExecutor() as lookers:
@@ -263,6 +272,7 @@ class Compose:
                 [
                     *(["setpriv", *account, "--"] if account else []),
                     *self.words(self.services[name]["command"]),
+                    *self.words(self.decided["more_words"].get(name, [])),
                 ],
                 cwd=BASE_DIR,
                 env=environment,
@@ -337,13 +347,15 @@ def main(arguments):
     elif verb in ("stop", "down"):
         assert not options
         compose.stop(*names)
+        if verb == "down":  # what has run to its end is there until then, and does not run again
+            compose.migrated.unlink(missing_ok=True)
     elif verb == "build":
         pass  # the processes are those of this checkout
     elif verb in ("exec", "run"):
         while words[0].startswith("-"):
             assert words.pop(0) in ("-T", "--rm")
         name, *command = words
-        if verb == "exec" and name not in GIVEN:
+        if verb == "exec" and name in compose.services and name not in GIVEN:
             assert compose.process(name), f"{name} does not run"
         return compose.run(name, compose.words(command))
     elif verb == "kill":
