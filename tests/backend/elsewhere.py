@@ -87,19 +87,28 @@ class Elsewhere:
 
 
 @contextmanager
-def started(**env):
-    """Start another installation on a database of its own."""
+def copy_of_template():
+    """Make a database as the migrations left it, for as long as the block. Yields its address."""
     name = f"elsewhere_{uuid4().hex[:12]}"
     server, template = os.environ["DATABASE_URL"], os.environ["LINLI_TEMPLATE_DATABASE"]
     with psycopg.connect(server, autocommit=True) as database:
         database.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        other = Elsewhere(server.replace("/linli?", f"/{name}?"), **env)
+        try:
+            yield server.replace("/linli?", f"/{name}?")
+        finally:
+            database.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def started(**env):
+    """Start another installation on a database of its own."""
+    with copy_of_template() as address:
+        other = Elsewhere(address, **env)
         try:
             yield other
         finally:
             other.process.stdin.close()
             other.process.wait()
-            database.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 # --- in the other process ---------------------------------------------------------------------

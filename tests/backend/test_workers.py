@@ -74,7 +74,9 @@ def workers(tmp_path, monkeypatch):
         yield workers
 
 
-def test_bulk_delays_nothing_urgent_and_what_takes_too_much_is_ended(workers, monkeypatch):
+def test_bulk_delays_nothing_urgent_and_what_takes_too_much_is_ended_or_given_back(
+    workers, monkeypatch
+):
     # Work that takes long, more than there are processes for.
     for number in range(3):
         workers.send(working.wait_for, f"bulk{number}", workers.flag)
@@ -120,8 +122,9 @@ def test_bulk_delays_nothing_urgent_and_what_takes_too_much_is_ended(workers, mo
     assert len({processes[name] for name in ("bulk2", "hung", "small")}) == 3
     assert processes["large"] == processes["bulk2"]
 
-
-def test_a_worker_that_is_told_to_stop_finishes_what_is_short_and_gives_back_the_rest(workers):
+    # Told to stop, a worker finishes what is short and gives back the rest.
+    workers.journal.write_text("")
+    workers.flag.unlink()
     quick, bulk = workers.children
     workers.send(working.nap, "short", 1)
     workers.send(working.wait_for, "long", workers.flag)
