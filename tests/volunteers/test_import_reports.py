@@ -22,6 +22,7 @@ from backend.top import scenarios
 from backend.top.scenarios.replay import Replay
 from points.funds import selectors as funds
 from points.models import Award, Claim, Transfer
+from tests.long import IS_LONG
 from tests.verified import found_in
 from volunteers.models import HandPayment, Report
 from volunteers.reports.services import red_packets
@@ -29,6 +30,7 @@ from volunteers.reports.services import red_packets
 WUZHUER = Path(scenarios.__file__).parent / "wuzhuer"
 SHARED = Path(__file__).parents[3] / "shared" / "scenarios" / "wuzhuer"
 EXPECTED = json.loads((WUZHUER / "expected.json").read_text(encoding="utf-8"))
+REPORTS_AGAIN = 20 if IS_LONG else 8
 HEADER = "编号,时间,手机号,类别,纬度,经度,描述,办理结果"
 
 
@@ -70,7 +72,7 @@ def test_the_year_of_wuzhuer_comes_out_to_the_fen_and_nothing_doubles(db, tmp_pa
     before = counts(there)
 
     staff = "wuzhuer.staff"
-    for _again in range(2):
+    for _again in range(2 if IS_LONG else 1):
         out = io.StringIO()
         call_command(
             "import_reports",
@@ -86,10 +88,11 @@ def test_the_year_of_wuzhuer_comes_out_to_the_fen_and_nothing_doubles(db, tmp_pa
     assert (fund.spent, fund.left) == (EXPECTED["paid_fen"], EXPECTED["fund_left_fen"])
 
     # The beginning in another community: the same becomes of the same reports, and none is shared.
-    replayed(beginning_of_the_year(tmp_path / "beginning", reports=20), community="wuzhuer-again")
+    beginning = beginning_of_the_year(tmp_path / "beginning", reports=REPORTS_AGAIN)
+    replayed(beginning, community="wuzhuer-again")
     again = Community.objects.get(code="wuzhuer-again")
     became = dict(Report.objects.filter(community=again).values_list("code", "status"))
-    assert len(became) == 20
+    assert len(became) == REPORTS_AGAIN
     assert (
         became.items()
         <= dict(Report.objects.filter(community=there).values_list("code", "status")).items()
@@ -230,14 +233,16 @@ def work(community):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_the_year_is_paid_once_to_the_fen_though_the_worker_is_killed_five_times(wechat_pay):
+def test_the_year_is_paid_once_to_the_fen_though_the_worker_is_killed(wechat_pay, tmp_path):
+    """A short proof has the year's beginning, and its rewards are what the books say is due."""
     draw = random.Random(os.environ.get("LINLI_SEED", "19"))
     wechat_pay.money_fen = 10**8
-    replay = PaidByWeChat(WUZHUER, code="wuzhuer")
+    whole, kills = (WUZHUER, 5) if IS_LONG else (beginning_of_the_year(tmp_path / "some", 30), 2)
+    replay = PaidByWeChat(whole, code="wuzhuer")
     replay.play()
     community, killed = replay.community, 0
     until = time.monotonic() + 300
-    while killed < 5:
+    while killed < kills:
         connection.close()
         worker = fork.Process(target=work, args=(community,), daemon=True)
         worker.start()
@@ -251,7 +256,8 @@ def test_the_year_is_paid_once_to_the_fen_though_the_worker_is_killed_five_times
         Payout.objects.filter(community=community, next_at__isnull=False).update(
             next_at=timezone.now()
         )
-    while Payout.objects.filter(finished_at__isnull=False).count() < 122:
+    rewarded = Claim.objects.filter(community=community).count()
+    while Payout.objects.filter(finished_at__isnull=False).count() < rewarded:
         assert time.monotonic() < until
         red_packets.order_due(community=community)
         for payout in Payout.objects.filter(finished_at__isnull=True):
@@ -260,9 +266,11 @@ def test_the_year_is_paid_once_to_the_fen_though_the_worker_is_killed_five_times
             wechat_pay.finish(number)
 
     figures = replay.figures()
-    assert {name: figures[name] for name in EXPECTED} == EXPECTED
-    assert wechat_pay.paid_fen() == EXPECTED["paid_fen"]
-    assert len(wechat_pay.bills) == Payout.objects.count() == 122
+    if IS_LONG:
+        assert {name: figures[name] for name in EXPECTED} == EXPECTED
+    assert wechat_pay.paid_fen() == figures["paid_fen"]
+    assert len(wechat_pay.bills) == Payout.objects.count() == rewarded
+    assert rewarded == sum(figures["rewarded"].values()) > 0
     assert found_in(community) == []
     out = io.StringIO()
     call_command("verify_payouts", stdout=out)
