@@ -367,7 +367,7 @@ def test_an_auditor_goes_from_a_balance_to_the_arithmetic_and_runs_a_verificatio
 ):
     window = at_desk(auditor)
     page = window.page
-    page.clock.install()  # so that nothing is asked while the worker works
+    window.install_clock()  # so that nothing is asked while the worker works
     window.goto(f"{BOOKS}/trial-balance")
     assert window.barriers() == []
 

@@ -49,19 +49,20 @@ def test_the_first_pages_keep_nobody_out_and_fit_a_phone(lake, look, at_desk):
     invited = invitations.invite(place=lake, role=Role.STAFF, invited_by=manager)
     begin = "/console/communities/lake/rules/begin"
 
-    for size in (WIDE, PHONE):
-        for window, paths in (
-            (look(size=size), ["/console/setup", f"/console/invitations?code={invited.code}"]),
-            (at_desk(operator, size=size), ["/console/first-run"]),
-            (
-                at_desk(manager, size=size),
-                [
-                    *("/console/first-run", begin, f"{begin}?template=hours_at_rush_hour"),
-                    f"{begin}?template=reports_for_money",
-                ],
-            ),
-        ):
-            for path in paths:
-                window.goto(path)
+    for window, paths in (
+        (look(), ["/console/setup", f"/console/invitations?code={invited.code}"]),
+        (at_desk(operator), ["/console/first-run"]),
+        (
+            at_desk(manager),
+            [
+                *("/console/first-run", begin, f"{begin}?template=hours_at_rush_hour"),
+                f"{begin}?template=reports_for_money",
+            ],
+        ),
+    ):
+        for path in paths:
+            window.goto(path)
+            for size in (WIDE, PHONE):
+                window.page.set_viewport_size(size)
                 assert (path, window.runs_over()) == (path, False)
                 assert (path, window.barriers()) == (path, [])

@@ -12,7 +12,7 @@ from backend.audit.models import AuditEntry
 from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.top.console import report_map
-from tests.browser import PHONE, needs_chromium
+from tests.browser import PHONE, WIDE, needs_chromium
 from tests.console.test_hours import send
 from volunteers.models import Bulletin, Mediation, Report
 from volunteers.reports.services import bulletins, handling, submitting, wording
@@ -288,9 +288,10 @@ def test_a_report_fits_a_phone_and_keeps_nobody_out(zhao, li, reported, at_desk)
     report = reported(photos=[photo()])
     reported("井盖破了", reporter=li, latitude=LATITUDE + 0.0005)
 
-    for size in ({}, {"size": PHONE}):
-        window = at_desk(zhao, **size)
-        for path in (page_of(report), "/console/reports/due", "/console/reports"):
-            window.goto(path)
+    window = at_desk(zhao)
+    for path in (page_of(report), "/console/reports/due", "/console/reports"):
+        window.goto(path)
+        for size in (WIDE, PHONE):
+            window.page.set_viewport_size(size)
             assert not window.runs_over(), path
             assert window.barriers() == [], path

@@ -289,7 +289,7 @@ def test_a_pay_code_is_read_renews_and_turns_green_once_it_has_paid(phone, rich,
 @pytest.mark.slow
 def test_a_pay_code_that_can_not_be_renewed_fades(phone, rich):
     window = phone(rich)
-    window.page.clock.install()
+    window.install_clock()
     window.goto("/me/pay")
 
     window.page.context.set_offline(True)
