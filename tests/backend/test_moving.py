@@ -194,6 +194,7 @@ def token_of(there, username, code=None):
     return answer["meta"]["access_token"]
 
 
+@pytest.mark.plain
 @pytest.mark.slow
 def test_a_community_goes_on_elsewhere_as_it_was(lake, parcel, tmp_path, client, town):
     file, key = parcel

@@ -285,6 +285,7 @@ def test_after_a_day_points_and_stock_are_free(
     }  # fmt: skip
 
 
+@pytest.mark.plain
 def test_a_scan_of_a_community_that_has_moved_away_is_for_the_other_installation(
     lake, voucher, code, tell
 ):
