@@ -5,8 +5,8 @@ in queries is in tests/golden/queries.txt. ``LINLI_WRITE_GOLDEN=1`` writes both 
 
 The long proof (tests/long.py) asks all that the table tells. The short one asks about each thing of
 the lake, and about an estate's own in one operation of three, for few selectors say who reaches
-those. It asks as nobody, as who belongs elsewhere and, of the others, as one in six, other ones
-each time. That the first of them succeeds, and what it costs, test_api_fuzz.py proves for all.
+those. It asks as everybody who is refused and, of those who are not, as one in six, other ones each
+time. That the first of them succeeds, and what it costs, test_api_fuzz.py proves for all.
 """
 
 import itertools
@@ -104,8 +104,9 @@ def callers(row, turn, *, first):
     if ASKS_ALL or row is None:
         return CALLERS
     succeed = [caller for caller in CALLERS if row[caller] == "ok"]
+    refused = [caller for caller in CALLERS if row[caller] != "ok"]
     others = CALLERS[turn % ONE_IN :: ONE_IN]
-    return [*dict.fromkeys([*succeed[:first], "anonymous", "elsewhere", *others])]
+    return [*dict.fromkeys([*succeed[:first], *refused, *others])]
 
 
 def choices(operation_id, place, numbers, row):
