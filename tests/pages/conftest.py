@@ -3,7 +3,9 @@
 import os
 import re
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -18,6 +20,8 @@ from tests.conftest import session_of
 
 DECODER = Path("backend/top/pages/node_modules/zxing-wasm/dist/reader/zxing_reader.wasm")
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+# Which asks for pages on its own, also when the test is over.
+NO_WORKER = "navigator.serviceWorker.register = () => new Promise(() => {})"
 WAYS = {"/me/": ("wechat",), "/scan/": ("password",)}  # in which people log in to a room
 
 
@@ -57,54 +61,65 @@ def pocket() -> Callable[..., Client]:
 
 @pytest.fixture
 def phone(look) -> Callable[..., Window]:
-    """``phone(wang, "/scan/")``: a window of a phone that is logged in to a room; see ``look``."""
+    """``phone(wang, "/scan/")``: a window of a phone that is logged in to a room; see ``look``.
 
-    def of(user: User, room: str = "/me/", **how) -> Window:
+    One that ``works_offline`` has the room's service worker, which asks for pages on its own.
+    """
+
+    def of(user: User, room: str = "/me/", *, works_offline: bool = False, **how) -> Window:
         cookies = {settings.SESSION_COOKIE_NAME: log_in(user, room)}
-        return look(cookies, **({"size": PHONE} | how))
+        script = "" if works_offline else NO_WORKER
+        return look(cookies, **({"size": PHONE, "script": script} | how))
 
     return of
 
 
+@pytest.fixture(scope="session")
+def camera(browser, tmp_path_factory) -> Iterator[tuple[Any, Path]]:
+    """A Chromium whose camera sees the film that lies at a path when it is turned on."""
+    film = tmp_path_factory.mktemp("camera") / "film.mjpeg"
+    launched = browser.browser_type.launch(
+        executable_path=CHROMIUM,
+        args=[*ARGUMENTS, *CAMERA, f"--use-file-for-fake-video-capture={film}"],
+    )
+    yield launched, film
+    launched.close()
+
+
 @pytest.fixture
-def at_camera(browser, site, tmp_path) -> Iterator[Callable[..., Window]]:
-    """``at_camera(clerk, picture, "/scan/")``: a phone whose camera sees a PNG of a code."""
+def at_camera(request, browser, site) -> Iterator[Callable[..., Window]]:
+    """``at_camera(clerk, picture, "/scan/")``: a phone whose camera sees a PNG of a code.
+
+    It is the one camera there is: what another saw before, it sees no more.
+    """
     if not DECODER.exists():
         if os.environ.get("CI"):
             pytest.fail("CI has no decoder: `make setup` installs it.")
         pytest.skip("zxing-wasm is not installed: `make setup` installs it from npm.")
-    opened, windows = [], []
+    launched, film = request.getfixturevalue("camera")
+    windows = []
 
     def of(user: User, picture: Path, room: str = "/me/", language: str = "zh-hans") -> Window:
-        launched = browser.browser_type.launch(
-            executable_path=CHROMIUM,
-            args=[
-                *ARGUMENTS,
-                *CAMERA,
-                f"--use-file-for-fake-video-capture={film(picture, tmp_path)}",
-            ],
-        )
-        opened.append(launched)
+        film.write_bytes(filmed(picture))
         context = launched.new_context(viewport=PHONE, locale=LANGUAGES[language])
         context.add_cookies(
             [{"name": settings.SESSION_COOKIE_NAME, "value": log_in(user, room), "url": site}]
         )
-        windows.append(Window(context.new_page(), site))
+        windows.append(Window(context.new_page(), site, NO_WORKER))
         return windows[-1]
 
     yield of
-    for launched in opened:
-        launched.close()
+    for window in windows:
+        window.page.context.close()
     for window in windows:
         window.check()
 
 
-def film(picture: Path, folder: Path) -> Path:
-    """What the camera sees: a PNG of a code, in the middle of a white wall."""
-    made = folder / "camera.mjpeg"
+def filmed(picture: Path) -> bytes:
+    """What a camera sees: a PNG of a code, in the middle of a white wall."""
     with Image.open(picture) as code:
         wall = Image.new("RGB", (640, 640), "white")
         wall.paste(code.convert("RGB").resize((480, 480), Image.Resampling.NEAREST), (80, 80))
-        wall.save(folder / "frame.jpeg", quality=95)
-    made.write_bytes((folder / "frame.jpeg").read_bytes() * 5)
-    return made
+        frame = BytesIO()
+        wall.save(frame, "JPEG", quality=95)
+    return frame.getvalue() * 5

@@ -173,7 +173,7 @@ def test_a_shift_from_sign_up_by_the_camera_to_check_out(at_camera, wang, patrol
 @needs_chromium
 @pytest.mark.slow
 def test_a_check_in_without_signal_is_noted_and_told_once(phone, wang, place, patrol):
-    window = phone(wang)
+    window = phone(wang, works_offline=True)
     page = window.page
     window.goto("/me/")
     assert window.keeps("/me/check-in")  # though it was never opened

@@ -91,7 +91,7 @@ def test_a_leader_verifies_where_they_may_and_reads_what_they_may_not(
 @needs_chromium
 @pytest.mark.slow
 def test_two_who_are_marked_without_signal_are_told_once(phone, leader, places, patrol):
-    window = phone(leader)
+    window = phone(leader, works_offline=True)
     page, address = window.page, f"/me/leading/shifts/{patrol.pk}"
     window.goto(address)
     assert window.keeps(address)

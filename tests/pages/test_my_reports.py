@@ -239,7 +239,7 @@ def test_a_report_that_finds_no_signal_is_kept_with_its_photo_and_sent_once_late
     )
     taken = tmp_path / "cover.jpg"
     taken.write_bytes(photo().read())
-    window = phone(wang)
+    window = phone(wang, works_offline=True)
     page, context = window.page, window.page.context
     context.grant_permissions(["geolocation"], origin=window.url)
     context.set_geolocation(HERE | {"accuracy": 12})

@@ -114,7 +114,7 @@ def test_a_camera_reads_a_code(at_camera, chen, tmp_path: Path):
 @needs_chromium
 @pytest.mark.slow
 def test_whoever_logs_out_leaves_no_page_on_the_phone(phone, wang):
-    window = phone(wang)
+    window = phone(wang, works_offline=True)
     window.goto("/me/wallet")
     window.page.evaluate("navigator.serviceWorker.ready")
     window.goto("/me/wallet")
@@ -130,7 +130,7 @@ def test_whoever_logs_out_leaves_no_page_on_the_phone(phone, wang):
 @needs_chromium
 @pytest.mark.slow
 def test_a_page_that_is_still_open_asks_for_nobody_else(phone, wang, li, site):
-    window = phone(wang)
+    window = phone(wang, works_offline=True)
     window.goto("/me/")
     asking = """import("/static/pages/api.js").then((api) => api.ask("GET", "me"))
         .then(({ data }) => data.name, (error) => error.constructor.name)"""

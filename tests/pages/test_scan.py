@@ -248,7 +248,7 @@ def test_giving_back_from_todays_list(phone, chen, redeemed):
 @needs_chromium
 @pytest.mark.slow
 def test_the_first_load_of_the_counter_is_light(phone, chen, tea):
-    window = phone(chen, "/scan/")
+    window = phone(chen, "/scan/", works_offline=True)
     answers = []
     window.page.on("response", lambda answer: answers.append(answer))
     window.page.goto(f"{window.url}/scan/", wait_until="networkidle")
@@ -300,7 +300,7 @@ def forgive_what_was_lost(window):
 @needs_chromium
 @pytest.mark.slow
 def test_a_signed_code_is_kept_without_signal_and_told_once(phone, chen, voucher, signed):
-    window = phone(chen, "/scan/")
+    window = phone(chen, "/scan/", works_offline=True)
     page = prepared(window)
     page.context.set_offline(True)
     page.reload()  # from what the phone kept
@@ -332,7 +332,7 @@ def test_a_signed_code_is_kept_without_signal_and_told_once(phone, chen, voucher
 @needs_chromium
 @pytest.mark.slow
 def test_what_a_lost_answer_left_unknown_is_told_once(phone, shop, chen, voucher, signed):
-    window = phone(chen, "/scan/")
+    window = phone(chen, "/scan/", works_offline=True)
     page = prepared(window)
     route = f"**/api/v1/merchants/{shop.pk}/scans"
 
@@ -353,7 +353,7 @@ def test_what_a_lost_answer_left_unknown_is_told_once(phone, shop, chen, voucher
 def test_what_was_told_and_not_redeemed_stays_with_its_reason(
     phone, shop, zhou, chen, voucher, signed
 ):
-    page = prepared(phone(chen, "/scan/"))
+    page = prepared(phone(chen, "/scan/", works_offline=True))
     page.context.set_offline(True)
     assert typed(page, signed)[1] == "green"
     page.click("#next")

@@ -288,7 +288,7 @@ def test_a_pay_code_is_read_renews_and_turns_green_once_it_has_paid(phone, rich,
 @needs_chromium
 @pytest.mark.slow
 def test_a_pay_code_that_can_not_be_renewed_fades(phone, rich):
-    window = phone(rich)
+    window = phone(rich, works_offline=True)
     window.install_clock()
     window.goto("/me/pay")
 
@@ -303,7 +303,7 @@ def test_a_pay_code_that_can_not_be_renewed_fades(phone, rich):
 @needs_chromium
 @pytest.mark.slow
 def test_a_voucher_that_was_just_taken_shows_without_signal(phone, rich, offline_tea):
-    window = phone(rich)
+    window = phone(rich, works_offline=True)
     window.goto(f"/me/offers/{offline_tea.pk}")
     window.page.evaluate("navigator.serviceWorker.ready")
     window.page.reload()
