@@ -287,6 +287,13 @@ def test_of_sixty_wrong_passwords_at_once_as_many_are_looked_at_as_there_are_tri
     }
 
 
+@pytest.mark.django_db(transaction=True)
+def test_right_passwords_at_once_from_a_new_address_all_log_in(wang, at_once):
+    answers = at_once(PASSWORD.limit, lambda _: log_in().status_code)
+
+    assert answers == [200] * PASSWORD.limit
+
+
 def test_the_password_is_no_easier_to_guess_once_logged_in(wang):
     session = log_in().json()["meta"]["session_token"]
     phone = Client(REMOTE_ADDR=HOME, headers={"X-Session-Token": session})

@@ -16,7 +16,7 @@ from backend.accounts.models import User
 from backend.top.console.pages import Page, all_pages
 from backend.top.console.site import site as console
 from tests.backend.town import CALLERS, undone
-from tests.backend.walks import GOLDEN, document, kept, operations, send
+from tests.backend.walks import GOLDEN, Kept, document, kept, operations, send
 from tests.browser import needs_chromium
 from tests.long import IS_LONG
 from tests.verified import untriggered
@@ -57,7 +57,7 @@ def path_of(page: Page) -> str:
 def address_of(page: Page, town) -> str:
     """The address of a page, about things of the lake's that somebody may read."""
     operation_id, names = readable()[path_of(page)]
-    rows, (_, which) = town.rows["lake"], kept().get(operation_id, ("", ()))
+    rows, which = town.rows["lake"], kept().get(operation_id, Kept()).which
     values = {
         name: rows[name][number]
         for name, number in zip(names, which or [0] * len(names), strict=True)

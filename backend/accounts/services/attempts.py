@@ -144,12 +144,12 @@ def trying_code(user_id: UUID) -> Iterator[None]:
 
 def is_first_use(user_id: UUID, code: str, lasts: timedelta) -> bool:
     """Use up a person's ``code`` for as long as it ``lasts``; False if it was used before."""
-    return _is_first(Budget(USED_CODE, 1, lasts), user_id, code)
+    return _is_first(Budget(USED_CODE, 1, lasts), _digest(str(user_id), code))
 
 
 def is_first_log_in(user_id: UUID, told: str) -> bool:
     """Remember a device or an address of a person's log-in; False if it is known already."""
-    return _is_first(KNOWN_LOG_IN, user_id, told)
+    return _is_first(KNOWN_LOG_IN, _digest(str(user_id), told))
 
 
 class PasswordTry:
@@ -175,8 +175,8 @@ class PasswordTry:
     def was_right(self) -> None:
         """Give the try back and remember the address: strangers elsewhere lock no owner out."""
         self._give_back()
-        if not wait_of(KNOWN_ADDRESS, self._pair):
-            take(KNOWN_ADDRESS, self._pair)
+        if not wait_of(KNOWN_ADDRESS, self._pair):  # which locks no row
+            _is_first(KNOWN_ADDRESS, self._pair)
 
     def _give_back(self) -> None:
         for taken in self._taken:
@@ -193,9 +193,10 @@ def forget_old() -> int:
     return total
 
 
-def _is_first(budget: Budget, user_id: UUID, told: str) -> bool:
+def _is_first(budget: Budget, subject: str) -> bool:
+    """Remember ``subject``; False if it is known already. Of several at once one is the first."""
     try:
-        take(budget, _digest(str(user_id), told))
+        take(budget, subject)
     except TooManyAttempts:
         return False
     return True
