@@ -28,6 +28,7 @@ export function reads(box, onCode) {
       tell("camera");
     }
   });
+  start.disabled = false; // a tap before there was anybody to hear it would be lost
   stop.addEventListener("click", end);
   document.addEventListener("visibilitychange", () => document.hidden && end());
 
