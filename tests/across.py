@@ -76,6 +76,9 @@ ACROSS = {
 UNTIED = {"backend/privacy/held.py:pages"}
 
 # Where rows are locked of which every node has a copy, and so, on a cluster, the whole table.
+RECOVERY_CODES = "django-allauth locks whoever makes recovery codes, which they do seldom."
 LOCKS_COPIES = {
     "backend/accounts/services/keys.py:_rotate": "An operator runs it, seldom.",
+    "backend/api/log_in.py:with_sound_body.<locals>.checked": RECOVERY_CODES,
+    "backend/top/console/account/guard.py:let_in.<locals>.led": RECOVERY_CODES,
 }
