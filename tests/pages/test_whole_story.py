@@ -84,7 +84,8 @@ def test_from_a_sign_up_to_the_statement_the_audit_and_the_public_page(
     page.locator("[data-start]").click()
     page.locator("[data-noted] .good").nth(1).wait_for()
     record.refresh_from_db()
-    assert (record.status, record.worked_minutes) == ("checked_out", 180)
+    assert record.status == "checked_out"
+    assert 180 <= record.worked_minutes < 186  # 30 points, however slow the machine is
 
     # Zhao verifies, in the queue of the console.
     zhaos = at_desk(zhao)
@@ -136,7 +137,7 @@ def test_from_a_sign_up_to_the_statement_the_audit_and_the_public_page(
     desk.page.get_by_role("link", name="钱包").click()
     desk.page.get_by_role("link", name="查看 1").click()
     desk.page.get_by_role("link", name="查看").last.click()
-    desk.page.get_by_text("服务分钟数：180。").wait_for()
+    desk.page.get_by_text(f"服务分钟数：{record.worked_minutes}。").wait_for()
     desk.page.get_by_text("每小时 10 积分").wait_for()
     desk.page.get_by_role("link", name="交通劝导，第 1 版").click()
     desk.page.get_by_text("已发布的版本永不更改").wait_for()
