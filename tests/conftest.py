@@ -73,11 +73,15 @@ def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="One case of all that is not slow.")
 
 
+# Journeys share a running system, and walks what they saw of each page.
+TOGETHER = ("tests/journeys/", "tests/console/test_walks.py", "tests/pages/test_walks.py")
+
+
 class Together(LoadScopeScheduling):
-    """Deal out tests one by one, but the journeys as one: they share a running system."""
+    """Deal out tests one by one, but as one those that share what takes long to make."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "journeys" if nodeid.startswith("tests/journeys/") else nodeid
+        return next((one for one in TOGETHER if nodeid.startswith(one)), nodeid)
 
 
 def pytest_xdist_make_scheduler(config, log):

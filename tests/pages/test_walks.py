@@ -9,6 +9,8 @@ import gzip
 import os
 import re
 from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -30,8 +32,10 @@ from tests.backend.town import undone
 from tests.backend.walks import GOLDEN, send
 from tests.browser import LANGUAGES, PHONE, needs_chromium
 from tests.cast import somebody
-from tests.pages.conftest import log_in
+from tests.long import IS_LONG
+from tests.pages.conftest import NO_WORKER, log_in
 from tests.pages.routes import behind_a_log_in, pages, route_of
+from tests.shapes import one_of_each, shapes
 from volunteers.activities import services as activities
 from volunteers.models import Team
 from volunteers.people.services import people
@@ -39,7 +43,6 @@ from volunteers.teams import services as teams
 
 PAGES = Path("backend/top/pages")
 SEVERAL = 4  # of a page that is about one thing or another: what it links to depends on which
-PARTS = 3  # of what a browser looks at, for several workers at once
 COSTS = GOLDEN / "pages.txt"
 WRITES = bool(os.environ.get("LINLI_WRITE_GOLDEN"))
 # Whom a walk is of, and where each begins.
@@ -69,8 +72,21 @@ HEAD = f"""\
 # In Chinese two English words beside each other are a text that was not translated; not names.
 ENGLISH = re.compile(r"\b[A-Za-z][a-z]+ [a-z]{2,}\b")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-# Which asks for pages on its own, also when the test is over.
-NO_WORKER = "navigator.serviceWorker.register = () => new Promise(() => {})"
+# Puts the words and styles of another page in place of those that are shown.
+SHOW = """async (html) => {
+  const other = new DOMParser().parseFromString(html, "text/html");
+  other.querySelectorAll("noscript").forEach((one) => one.remove());
+  const of = (page) => [...page.querySelectorAll("link[rel=stylesheet]")];
+  const told = (page) => of(page).map((one) => one.getAttribute("href")).join();
+  if (told(other) !== told(document)) {
+    const links = of(other);
+    const loaded = links.map((one) => new Promise((done) => { one.onload = one.onerror = done; }));
+    document.head.replaceChildren(...links);
+    await Promise.all(loaded);
+  }
+  document.documentElement.lang = other.documentElement.lang;
+  document.body.replaceWith(other.body);
+}"""
 HEAVIEST_SCRIPT, HEAVIEST_ROOM = 30_000, 150_000  # bytes; what a first load is compressed
 
 
@@ -113,6 +129,9 @@ class Found:
     route: str
     address: str
     walker: str
+    html: str
+    cost: int  # SQL statements
+    asked: tuple[tuple[str, Any], ...]  # of the API: addresses and queries
 
 
 class Walk:
@@ -122,6 +141,7 @@ class Walk:
     """
 
     walked: ClassVar["Walk | None"] = None
+    english: ClassVar[dict[str, Any]] = {}  # answers, by route
 
     def __init__(self, clients: dict[str, Client]) -> None:
         self.clients = clients
@@ -129,23 +149,27 @@ class Walk:
         self.leads_on: set[str] = set()
         self.wrong: list[str] = []
         if Walk.walked is None:
-            for walker, roots in WALKERS.items():
-                self.begin(walker, roots)
+            with noting() as asked:
+                for walker, roots in WALKERS.items():
+                    self.begin(walker, roots, asked)
             Walk.walked = self
         self.pages, self.wrong = Walk.walked.pages, Walk.walked.wrong
         self.leads_on = Walk.walked.leads_on
 
-    def begin(self, walker: str, roots: tuple[str, ...]) -> None:
+    def begin(self, walker: str, roots: tuple[str, ...], asked: list[tuple[str, Any]]) -> None:
         todo = deque((root, "") for root in roots)
         met, seen = Counter[str](), set(roots)
         known = {one.route for one in self.pages}  # what somebody before saw is opened once
         while todo:
             address, before = todo.popleft()
-            answer = get(self.clients[walker], address)
+            asked.clear()
+            with CaptureQueriesContext(connection) as captured:
+                answer = get(self.clients[walker], address)
             route = str(route_of(urlsplit(address).path))
             if answer.status_code == 200:
-                self.pages.append(Found(route, address, walker))
-                links = Reader(answer.content.decode()).links
+                html, cost = answer.content.decode(), len(statements_in(captured))
+                self.pages.append(Found(route, address, walker, html, cost, tuple(asked)))
+                links = Reader(html).links
             elif answer.status_code == 302:
                 self.leads_on.add(route)  # as a notice does, to what it is about
                 links = [answer["Location"]]
@@ -171,6 +195,38 @@ class Walk:
         for one in self.pages:
             found.setdefault(one.route, one)
         return list(found.values())
+
+    def in_english(self, one: Found) -> Any:
+        """The answer to whoever reads English."""
+        if one.route not in self.english:
+            self.english[one.route] = get(self.clients[one.walker], one.address, "en")
+        return self.english[one.route]
+
+
+@contextmanager
+def noting() -> Iterator[list[tuple[str, Any]]]:
+    """The calls that pages make of the API; of whether somebody may, without an address."""
+    asked: list[tuple[str, Any]] = []
+    truly, may = Caller.send, Caller.may
+
+    def noted(self, method, address, *, query="", **how):
+        asked.append((address, query))
+        return truly(self, method, address, query=query, **how)
+
+    def noted_may(self, method, address):
+        asked.append(("", ""))
+        return may(self, method, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Caller, "send", noted)
+        patch.setattr(Caller, "may", noted_may)
+        yield asked
+
+
+def statements_in(captured: CaptureQueriesContext) -> list[str]:
+    """The statements that were sent, but for those that begin and end transactions."""
+    sent = (query["sql"] for query in captured.captured_queries)
+    return [one for one in sent if not one.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK"))]
 
 
 def get(client: Client, address: str, language: str = "zh-hans") -> Any:
@@ -226,60 +282,32 @@ def test_links_lead_to_every_page_and_to_nothing_that_is_not_there(walk):
 def test_each_page_speaks_the_readers_language(walk, subtests):
     for one in walk.each_once():
         with subtests.test(page=one.route, walker=one.walker):
-            chinese, english = (
-                get(walk.clients[one.walker], one.address, language) for language in LANGUAGES
-            )
-            assert (chinese.status_code, english.status_code) == (200, 200)
-            words = [Reader(answer.content.decode()).words for answer in (chinese, english)]
-            assert [text for text in words[0] if ENGLISH.search(text)] == []
-            assert any(CHINESE.search(text) for text in words[0])
+            english, words = walk.in_english(one), Reader(one.html).words
+            assert english.status_code == 200
+            assert [text for text in words if ENGLISH.search(text)] == []
+            assert any(CHINESE.search(text) for text in words)
             assert f'<html lang="{english.context["LANGUAGE_CODE"]}"' in english.content.decode()
 
 
 # --- what it costs ----------------------------------------------------------------------------
-def statements(client: Client, address: str) -> int:
-    """How many statements a page costs, but for those that begin and end transactions."""
-    with CaptureQueriesContext(connection) as captured:
-        assert get(client, address).status_code == 200
-    sent = (query["sql"] for query in captured.captured_queries)
-    return sum(not one.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")) for one in sent)
-
-
 @pytest.mark.slow
-def test_a_page_costs_what_its_calls_cost_the_api_and_a_constant(
-    walk, walkers, logged_in, monkeypatch
-):
-    asked: list[tuple[str, Any]] = []
-    truly, may = Caller.send, Caller.may
-
-    def noted(self, method, address, *, query="", **how):
-        asked.append((address, query))
-        return truly(self, method, address, query=query, **how)
-
-    def noted_may(self, method, address):
-        asked.append(("", ""))
-        return may(self, method, address)
-
-    monkeypatch.setattr(Caller, "send", noted)
-    monkeypatch.setattr(Caller, "may", noted_may)
+def test_a_page_costs_what_its_calls_cost_the_api_and_a_constant(walk, walkers, logged_in):
     told, dear = [], []
     for one in walk.each_once():
-        asked.clear()
-        cost = statements(walk.clients[one.walker], one.address)
-        told.append(f"/{one.route:<64} {cost:>3}  {one.walker}")
+        told.append(f"/{one.route:<64} {one.cost:>3}  {one.walker}")
         if (user := walkers[one.walker]) is None:
             continue  # the board asks the database itself
         headers = {"Authorization": logged_in(user).defaults["HTTP_AUTHORIZATION"]}
         most = CONSTANT
-        for address, query in tuple(asked):
+        for address, query in one.asked:
             if not address:
                 most += A_MAY
                 continue
             with undone(), CaptureQueriesContext(connection) as captured:
                 send("GET", f"{API}{address}{as_query(query)}", None, headers)
             most += len(captured)
-        if cost > most:
-            dear.append((one.route, cost, most))
+        if one.cost > most:
+            dear.append((one.route, one.cost, most))
 
     lines = "\n".join([HEAD + f"{'page':<65} SQL  as", *sorted(told), ""])
     if WRITES:
@@ -298,29 +326,33 @@ def as_query(query: Any) -> str:
 # --- whom it keeps out ------------------------------------------------------------------------
 @pytest.mark.slow
 @needs_chromium
-@pytest.mark.parametrize("part", range(PARTS))
-def test_no_page_keeps_anybody_out_or_is_wider_than_a_phone(walk, look, site, subtests, part):
-    """By axe-core in one language or the other, light or dark; as wide as a small phone in both."""
-    windows = {language: look(size=PHONE, language=language) for language in LANGUAGES}
-    for window in windows.values():
-        window.page.add_init_script(NO_WORKER)
+def test_no_page_keeps_anybody_out(walk, look, site, subtests):
+    """By axe-core in one language or the other, light or dark; in both it fits a small phone.
+
+    Pages are opened until each shape was on one, and all in both languages if the proof is long.
+    """
+    windows = [look(size=PHONE, language=language, script=NO_WORKER) for language in LANGUAGES]
+    chosen = set(one_of_each({one.route: shapes(one.html) for one in walk.each_once()}))
     walker = None
-    for number, one in enumerate(walk.each_once()[part::PARTS]):
+    for number, one in enumerate(one for one in walk.each_once() if one.route in chosen or IS_LONG):
         if one.walker != walker:
             walker = one.walker
             session = walk.clients[walker].cookies.get(settings.SESSION_COOKIE_NAME)
             cookie = session and {"name": session.key, "value": session.value, "url": site}
-            for window in windows.values():
+            for window in windows:
                 window.page.context.clear_cookies()
                 if cookie:
                     window.page.context.add_cookies([cookie])
         cache.clear()
-        for turn, window in enumerate(windows.values()):
+        for turn, window in enumerate(windows):
+            is_its_turn = turn == number % 2
+            if not is_its_turn and not IS_LONG:
+                continue
             with subtests.test(page=one.route, walker=walker):
                 window.page.emulate_media(color_scheme=("light", "dark")[number // 2 % 2])
                 assert window.goto(one.address).status == 200
                 assert not window.runs_over()
-                if turn == number % 2:
+                if is_its_turn:
                     assert window.barriers() == []
                 noticed = [*window.foreign, *window.wrong]
                 window.foreign.clear()
@@ -330,10 +362,23 @@ def test_no_page_keeps_anybody_out_or_is_wider_than_a_phone(walk, look, site, su
 
 @pytest.mark.slow
 @needs_chromium
+def test_no_page_is_wider_than_a_phone(walk, look, subtests):
+    """As the server writes it, in both languages; what scripts add is looked at above."""
+    window = look(size=PHONE, script=NO_WORKER)
+    window.goto("/")
+    for one in walk.each_once():
+        for html in (one.html, walk.in_english(one).content.decode()):
+            with subtests.test(page=one.route):
+                window.page.evaluate(SHOW, html)
+                assert not window.runs_over()
+
+
+@pytest.mark.slow
+@needs_chromium
 @pytest.mark.parametrize(("who", "room"), [("wang", "/me/"), ("chen", "/scan/")])
 def test_a_room_is_light_when_it_is_first_opened(request, phone, who, room):
-    window = phone(request.getfixturevalue(who), room)
-    window.page.add_init_script(NO_WORKER)
+    first_time = {"service_workers": "allow"}  # in a browser of its own, which keeps nothing yet
+    window = phone(request.getfixturevalue(who), room, **first_time)
     answers: list[Any] = []
     window.page.on("response", lambda answer: answers.append(answer))
 
