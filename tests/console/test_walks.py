@@ -84,7 +84,7 @@ def desks(town, desk):
 def first_who_may(page, town):
     """The first caller whom the API lets read the address of a page."""
     if page.route != HOME and (known := kept().get(readable()[path_of(page)][0])):
-        return known[0] if known[0] != "anonymous" else "staff"
+        return known.caller if known.caller != "anonymous" else "staff"
     address = address_of(page, town) + ("/work" if page.route == HOME else "")
     for caller in CALLERS[1:]:
         with undone():
