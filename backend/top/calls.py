@@ -52,6 +52,7 @@ class Caller:
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
         self.user = request.user
+        self.places_found: dict[Any, Any] = {}  # as finders know them, for ``may``
 
     @cached_property
     def claims(self) -> dict[str, Any]:
@@ -80,6 +81,7 @@ class Caller:
         files: Mapping[str, list[Any]] | None = None,
     ) -> Told:
         """Call a writing operation; ``key`` is its idempotency key, ``match`` an ETag."""
+        self.places_found.clear()  # what is done may take a role away
         headers = {"HTTP_IDEMPOTENCY_KEY": key, "HTTP_IF_MATCH": match}
         return told_by(self.send(method, address, body=body, headers=headers, files=files))
 
@@ -109,7 +111,8 @@ class Caller:
 
         It lets in whoever finds what the address is about. As things stand it may refuse still.
         """
-        asked = self._asked(method, address)
+        asked: Any = self._asked(method, address)
+        asked.places_found = self.places_found
         try:
             match = _found(asked)
             at: Any = match.func

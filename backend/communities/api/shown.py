@@ -19,7 +19,14 @@ def _among(
     reached: Callable[[User, tuple[Role, ...]], QuerySet[Community]], roles: tuple[Role, ...]
 ) -> Callable[..., Community]:
     def find(request: Request, **names: Any) -> Community:
-        return selectors.community_among(reached(signed_in(request), roles), names["code"])
+        # Of a request that asks for many addresses at once; see Caller.may.
+        found: dict[Any, Community] = getattr(request, "places_found", {})
+        asked = reached, roles, names["code"]
+        if asked not in found:
+            found[asked] = selectors.community_among(
+                reached(signed_in(request), roles), names["code"]
+            )
+        return found[asked]
 
     return find
 
