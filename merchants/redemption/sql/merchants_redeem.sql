@@ -53,7 +53,7 @@ BEGIN
         WHEN p_refusal IS NOT NULL THEN p_refusal
         WHEN NOT v_is_theirs THEN 'not_your_merchant'
         -- Nobody takes their own points: a colleague does.
-        WHEN v_works_there AND (v.volunteer_id = p_person OR NOT p_is_clerk) THEN 'own_voucher'
+        WHEN v_works_there AND v.volunteer_id = p_person THEN 'own_voucher'
         -- Whoever issued the card was shown its PIN.
         WHEN v.card_id IS NOT NULL AND EXISTS (
             SELECT FROM merchants_card c
