@@ -1,6 +1,5 @@
 """The clock: what runs when, once a slot, whatever beat, Redis and workers do."""
 
-import multiprocessing
 import os
 import signal
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from backend.clockwork.models import Run
 from backend.clockwork.works import Work, daily, every
 from backend.queues import Queue
 from backend.registries import ours
+from tests.forks import forked
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)  # 20:00 in Shanghai
 BERLIN = "Europe/Berlin"
@@ -222,9 +222,7 @@ def test_a_run_whose_worker_was_killed_is_run_by_the_next(clock, monkeypatch):
 
     with monkeypatch.context() as dying:
         dying.setattr(services, "import_string", lambda path: die)
-        connection.close()
-        worker = multiprocessing.get_context("fork").Process(target=services.run, args=[run.pk])
-        worker.start()
+        worker = forked(services.run, run.pk)
         worker.join()
     run.refresh_from_db()
     assert (worker.exitcode, run.tries, run.finished_at) == (-signal.SIGKILL, 1, None)

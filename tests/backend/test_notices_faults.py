@@ -30,7 +30,8 @@ from backend.notices.models import (
 )
 from backend.outbox import kinds
 from backend.standins.wechat import PUSH_TOKEN, SEND, TEMPLATES
-from tests.backend.test_outbox_faults import Outbox, start
+from tests.backend.test_outbox_faults import Outbox
+from tests.forks import forked
 from tests.long import IS_LONG, times
 from tests.standins import smtp
 
@@ -49,7 +50,7 @@ class Clockwork(Outbox):
 
     def start(self):
         super().start()
-        self.beats = [start(beat, str(self.home / f"schedule{number}")) for number in (1, 2)]
+        self.beats = [forked(beat, str(self.home / f"schedule{number}")) for number in (1, 2)]
 
     def stop(self):
         for one in self.beats:

@@ -1,6 +1,5 @@
 """What is owed is done while workers are killed, Redis forgets and stops, and PostgreSQL dies."""
 
-import multiprocessing
 import os
 import random
 import subprocess
@@ -31,6 +30,7 @@ from backend.outbox.tasks import sweep_outbox
 from backend.webhooks import services as webhooks
 from backend.webhooks.models import Delivery
 from tests.backend.test_outbox import KINDS, OWED, is_due_again, now_of, write
+from tests.forks import forked
 from tests.long import IS_LONG, times
 from tests.machine import PATIENCE, Machine
 from tests.standins.webhook_receiver import Receiver
@@ -62,7 +62,6 @@ CREATE TRIGGER effect AFTER UPDATE OF finished_at ON documents_document FOR EACH
 """
 
 sweep = app.task(name="sweep")(sweep_outbox)
-fork = multiprocessing.get_context("fork")  # a worker that need not read the project again
 
 
 def work():
@@ -74,13 +73,6 @@ def work():
     app._after_fork()  # as Celery's own pool does
     worker = app.Worker(pool="solo", loglevel="CRITICAL", quiet=True, without_gossip=True)
     worker.start()
-
-
-def start(target, *arguments):
-    connection.close()  # a connection is nobody else's
-    process = fork.Process(target=target, args=arguments, daemon=True)
-    process.start()
-    return process
 
 
 # --- one worker, killed in the midst of it ----------------------------------------------------
@@ -111,7 +103,7 @@ def test_what_a_worker_was_killed_over_is_done_by_the_next(
     settings.WECHAT_CHECK_ORIGIN = "https://linli.example"  # screenings are tried where it is set
     settings.DEFAULT_FROM_EMAIL = "linli@example.cn"  # and mails where this is
     (row,), file = write(name, OWED[name](lake, person("somebody"))), tmp_path / "effects"
-    worker = start(dies, name, file)
+    worker = forked(dies, name, file)
     worker.join(PATIENCE)
     assert worker.exitcode == -9
     holds_lease = not kinds.registered[name].acts_on_all  # else its end gave the claim back
@@ -142,7 +134,7 @@ class Outbox(Machine):
         app.conf.broker_url = self.redis_url
         with connection.cursor() as cursor:
             cursor.execute(EFFECTS)
-        self.workers = [start(work) for _ in range(WORKERS)]
+        self.workers = [forked(work) for _ in range(WORKERS)]
 
     def stop(self):
         for worker in self.workers:
@@ -153,7 +145,7 @@ class Outbox(Machine):
         number = draw.randrange(WORKERS)
         self.workers[number].kill()
         self.workers[number].join()
-        self.workers[number] = start(work)
+        self.workers[number] = forked(work)
 
     def flush_redis(self, draw):
         with redis.Redis.from_url(self.redis_url) as client:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -22,6 +21,7 @@ from backend.top import scenarios
 from backend.top.scenarios.replay import Replay
 from points.funds import selectors as funds
 from points.models import Award, Claim, Transfer
+from tests.forks import forked
 from tests.long import IS_LONG
 from tests.verified import found_in
 from volunteers.models import HandPayment, Report
@@ -210,7 +210,6 @@ def test_only_staff_answer_for_outcomes(lake, wang, imported):
 
 
 # --- paid by WeChat, by workers that die ------------------------------------------------------
-fork = multiprocessing.get_context("fork")
 
 
 class PaidByWeChat(Replay):
@@ -243,9 +242,7 @@ def test_the_year_is_paid_once_to_the_fen_though_the_worker_is_killed(wechat_pay
     community, killed = replay.community, 0
     until = time.monotonic() + 300
     while killed < kills:
-        connection.close()
-        worker = fork.Process(target=work, args=(community,), daemon=True)
-        worker.start()
+        worker = forked(work, community)
         worker.join(draw.uniform(0.2, 1.5))
         worker.kill()
         worker.join()
