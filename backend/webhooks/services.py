@@ -18,7 +18,7 @@ from backend.accounts import vault
 from backend.accounts.models import User
 from backend.communities.selectors import tenants_here
 from backend.errors import Refusal
-from backend.locks import lock_by_id
+from backend.locks import locked
 from backend.outbox import services as outbox
 from backend.outbox.kinds import Done, Failed
 from backend.webhooks import addresses, owners, queue, selectors, sending, signing
@@ -62,7 +62,7 @@ def rotate_secret(*, endpoint: Endpoint, by: User) -> tuple[Endpoint, str]:
 
     Several made within a day all sign, since nobody knows which one the receiver has.
     """
-    endpoint = _locked(endpoint)
+    endpoint = locked(endpoint)
     secret, now = signing.new_secret(), timezone.now()
     old = {endpoint.secret: (now + OVERLAP).isoformat()} | endpoint.old_secrets(now)
     newest = dict(list(old.items())[:OLD_SECRETS_AT_MOST])
@@ -82,7 +82,7 @@ def switch(*, endpoint: Endpoint, is_active: bool, by: User) -> Endpoint:
     """
     # The owner first, as when one is made: only so many are on.
     owners.declared().lock(endpoint.owner_id)
-    endpoint = _locked(endpoint)
+    endpoint = locked(endpoint)
     if (endpoint.disabled_at is None) != is_active:
         if is_active:
             _refuse_too_many(endpoint.owner_id)
@@ -227,12 +227,6 @@ def _refuse_too_many(owner_id: UUID) -> None:
     on = selectors.endpoints_of(owner_id).filter(disabled_at__isnull=True)
     if on.count() >= ENDPOINTS_AT_MOST:
         raise TooManyWebhooks(most=ENDPOINTS_AT_MOST)
-
-
-def _locked(endpoint: Endpoint) -> Endpoint:
-    lock_by_id(endpoint.pk)
-    locked: Endpoint = Endpoint.objects.get(pk=endpoint.pk)
-    return locked
 
 
 def _record(action: str, endpoint: Endpoint, by: User) -> None:

@@ -18,7 +18,7 @@ from backend.communities.errors import (
 )
 from backend.communities.models import Community
 from backend.communities.selectors import MANAGES, places_where
-from backend.locks import lock_by_id
+from backend.locks import locked
 from backend.names import of_thing
 from backend.sql import constraint_of
 
@@ -197,8 +197,7 @@ def _change(
     told: Callable[[dict[str, Any]], dict[str, Any]] = lambda before: {},
 ) -> Community:
     """Change fields of the place and record it, as ``told`` of what they were before."""
-    lock_by_id(place.pk)
-    place = Community.objects.get(pk=place.pk)
+    place = locked(place)
     now = {name: getattr(place, name) for name in changes}
     before = {name: value for name, value in now.items() if value != changes[name]}
     if before:

@@ -12,7 +12,7 @@ from backend.cluster.tables import places as places_on_a_cluster
 from backend.communities import fence
 from backend.communities.models import Community
 from backend.communities.selectors import tenants
-from backend.locks import lock_by_id
+from backend.locks import locked
 from backend.moving.errors import MoveRefused
 from backend.payouts.models import Payout
 from backend.verification.models import Verification
@@ -51,8 +51,7 @@ def close(*, community: Community, to: str) -> UUID:
     """
     refuse_cluster()
     with transaction.atomic():
-        lock_by_id(community.pk)
-        community = Community.objects.get(pk=community.pk)
+        community = locked(community)
         if community.moved_at is None:
             _refuse_what_is_under_way(community)
             trail.record(
@@ -77,8 +76,7 @@ def stay(*, community: Community) -> None:
     places = places_of(community)
     fence.build(leave_out=places)
     with transaction.atomic():
-        lock_by_id(community.pk)
-        here = Community.objects.get(pk=community.pk)
+        here = locked(community)
         if here.moved_at is not None:
             move = move_of(here)
             _mark(here, moved_at=None, moved_to="")

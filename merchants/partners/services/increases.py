@@ -19,7 +19,7 @@ from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community, TenantModel
 from backend.communities.services import places
-from backend.locks import lock_by_id
+from backend.locks import locked
 from merchants.partners import errors
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.partnerships import Partnership
@@ -89,8 +89,7 @@ def ask(
 
 def _left(community: Community, by: User) -> int:
     """Return the fen ``by`` may still raise alone, and lock the community so that acts queue."""
-    lock_by_id(community.pk)
-    limit = Community.objects.get(pk=community.pk).alone_limit_fen
+    limit = locked(community).alone_limit_fen
     alone = Increase.objects.filter(
         community=community,
         asked_by=by,
@@ -166,8 +165,7 @@ def _record(action: str, increase: Increase, by: User) -> None:
 @transaction.atomic
 def set_limit(*, community: Community, alone_limit_fen: int, by: User) -> Community | Increase:
     """Set what one person may raise alone in 30 days. Raising it waits for another manager."""
-    lock_by_id(community.pk)
-    community = Community.objects.get(pk=community.pk)
+    community = locked(community)
     if alone_limit_fen <= community.alone_limit_fen:
         return places.set_alone_limit(community=community, fen=alone_limit_fen, by=by)
     waiting = ask(

@@ -14,7 +14,7 @@ from backend import clocks
 from backend.accounts.models import User
 from backend.communities import fence
 from backend.errors import Refusal
-from backend.locks import lock_by_id
+from backend.locks import locked
 from backend.sql import constraint_of
 from merchants.partners.errors import MerchantUnknown
 from merchants.partners.models.merchants import Device, Merchant
@@ -52,8 +52,7 @@ def register_device(*, merchant: Merchant, name: str, by: User) -> Device:
 @transaction.atomic
 def retire_device(*, device: Device, by: User) -> Device:
     """Retire a device; its earlier scans are still accepted. Idempotent."""
-    lock_by_id(device.pk)
-    device = Device.objects.select_related("merchant").get(pk=device.pk)
+    device = locked(device, "merchant")
     if device.retired_at is None:
         device.retired_at, device.retired_by = timezone.now(), by
         device.save(update_fields=["retired_at", "retired_by"])
