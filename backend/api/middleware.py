@@ -59,7 +59,7 @@ def read_session(
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase
-        room = _room_of(request)
+        room = room_of(request)
         is_known = room or request.path.startswith(LOG_IN)
         response = (known if is_known else get_response)(request)
         for name in (settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME):
@@ -70,13 +70,14 @@ def read_session(
     return middleware
 
 
-def _room_of(request: HttpRequest) -> str | None:
-    return next((room for room in settings.ROOMS if request.path.startswith(room)), None)
+def room_of(request: HttpRequest) -> str:
+    """Return the room that a request is in, such as ``/me/``; empty if it is in none."""
+    return next((room for room in settings.ROOMS if request.path.startswith(room)), "")
 
 
 def _stay_in_a_room(get_response: Any) -> Callable[[HttpRequest], HttpResponseBase]:
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        room = _room_of(request)
+        room = room_of(request)
         if room and not request.session.is_empty() and request.session.get(ROOM) != room:
             request.session = type(request.session)()
         response: HttpResponseBase = get_response(request)

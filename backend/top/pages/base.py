@@ -20,9 +20,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.views.generic import View
 
+from backend.api.middleware import room_of
 from backend.api.policies import Need, content_security_policy, permissions_policy
 from backend.top.calls import Caller, Told, filled_in
-from backend.top.pages.rooms import let_in, room_of
+from backend.top.pages.rooms import let_in
 
 Read = Callable[[QueryDict, str], Any]
 LEFT_OUT = object()

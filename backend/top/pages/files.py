@@ -11,9 +11,9 @@ from django.urls import resolve
 from django.utils.translation import gettext as _
 from django.views.generic import View
 
+from backend.api.middleware import room_of
 from backend.top.calls import Caller, filled_in, told_by
 from backend.top.pages.base import not_found
-from backend.top.pages.rooms import room_of
 
 
 class FileView(View):

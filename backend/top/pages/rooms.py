@@ -15,15 +15,11 @@ from backend.accounts.claims import is_let_in
 from backend.accounts.models import User
 from backend.accounts.tokens import access_token
 from backend.api.errors import SecondFactorRequired
+from backend.api.middleware import room_of
 from backend.api.throttling import PublicThrottle, SessionThrottle, throttled
 from backend.top.visits import put_off_the_end
 
 View = Callable[..., HttpResponseBase]
-
-
-def room_of(request: HttpRequest) -> str:
-    """Return the room that a request is in: ``/me/`` or ``/scan/``."""
-    return next(room for room in settings.ROOMS if request.path.startswith(room))
 
 
 def begin(request: HttpRequest) -> None:

@@ -34,12 +34,13 @@ from backend.accounts.errors import PhoneBelongsToAnother, TextedCodeExpired, To
 from backend.accounts.forms import EndSessionsForm
 from backend.accounts.models import User
 from backend.accounts.services import people, phone, texted_codes
+from backend.api.middleware import room_of
 from backend.api.throttling import LogInThrottle, PublicThrottle, throttled
 from backend.errors import Refusal
 from backend.notices.channels import sms
 from backend.people.services import log_in_links
 from backend.top.pages.entering import forms
-from backend.top.pages.rooms import begin, room_of
+from backend.top.pages.rooms import begin
 from backend.wechat import pages as wechat
 
 Called = Callable[..., HttpResponseBase]
