@@ -1,4 +1,4 @@
-"""Who acts locks a person and keeps nobody else waiting; who ends roles waits for them."""
+"""Locks on people and roles: acting keeps nobody else waiting, and ending a role waits for it."""
 
 import threading
 from contextlib import contextmanager

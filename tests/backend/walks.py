@@ -59,7 +59,7 @@ class Way:
 
 
 class Kept(NamedTuple):
-    """Who succeeds with an operation, and with which rows, if not with the first of each."""
+    """A line of the table of costs: SQL statements, the caller, and rows that are not the first."""
 
     cost: int | None = None
     caller: str = ""
