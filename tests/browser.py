@@ -206,7 +206,9 @@ class Window:
             self.page.goto(f"{self.url}{QUIET}")
             self.page.unroute_all()
             stored = {"origin": self.url, "storageTypes": "local_storage,indexeddb,cache_storage"}
-            context.new_cdp_session(self.page).send("Storage.clearDataForOrigin", stored)
+            session = context.new_cdp_session(self.page)
+            session.send("Storage.clearDataForOrigin", stored)
+            session.detach()
             context.clear_cookies()
             context.clear_permissions()
         except sync_api.Error:  # it is offline, on its way, or closed

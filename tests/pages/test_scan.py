@@ -304,7 +304,6 @@ def test_a_signed_code_is_kept_without_signal_and_told_once(phone, chen, voucher
     page = prepared(window)
     page.context.set_offline(True)
     page.reload()  # from what the phone kept
-    page.wait_for_function("!navigator.onLine")  # of which a new page hears a moment later
 
     assert typed(page, signed) == ("请发放", "green")
     assert "一壶茶 × 2" in page.inner_text("#result-lines")
