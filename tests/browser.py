@@ -101,8 +101,11 @@ def serving() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def site(django_db_setup: None) -> Iterator[str]:
-    """The address at which this process serves what its tests have written."""
+def site(browser: Any, django_db_setup: None) -> Iterator[str]:
+    """The address at which this process serves what its tests have written.
+
+    The browser comes first: within the loop it keeps, this thread's connection is another.
+    """
     with serving() as address:
         yield address
 
