@@ -40,6 +40,7 @@ from backend.communities.models import Community, Role
 from backend.communities.services import roles
 from backend.errors import Refusal
 from backend.standins import wechatpay
+from backend.verification.services import running
 from merchants.models import Increase, Offer, Wish
 from merchants.partners.services import increases
 from points.kinds import AccountKind
@@ -296,6 +297,9 @@ def _races_leave_nothing():
     yield
     TransactionTestCase._fixture_teardown = truly
 
+
+# A lease is renewed by a connection that does not see a test's transaction, or the run in it.
+running.BEAT_SECONDS = PATIENCE
 
 whose.watch()
 if cluster.is_used():

@@ -31,7 +31,6 @@ from backend.verification.models import KINDS, Finding, Verification
 from backend.verification.services import asking, findings, running
 from points.models import Account, Seal, Transfer
 from points.seals.services import sealing
-from tests.machine import PATIENCE
 from tests.verified import untriggered
 
 MORE = "UPDATE points_account SET credits = credits + 5 WHERE kind = 'wallet'"
@@ -61,12 +60,6 @@ def manager(lake, person):
     manager = person("manager", "孙书记")
     roles.give(user=manager, community=lake, role=Role.MANAGER)
     return manager
-
-
-@pytest.fixture(autouse=True)
-def _no_lease_is_renewed(monkeypatch):
-    """Put off renewals: their connection does not see a test's transaction, or the run in it."""
-    monkeypatch.setattr(running, "BEAT_SECONDS", PATIENCE)
 
 
 @pytest.fixture

@@ -21,13 +21,11 @@ from backend.outbox import services as outbox
 from backend.sampling.models import Sample, SampleItem
 from backend.top.console.pages import all_pages
 from backend.verification.models import Finding, Verification
-from backend.verification.services import running
 from points import verify_receipt
 from points.models import Transfer
 from points.seals.services import sealing
 from tests.backend.walks import document
 from tests.browser import needs_chromium
-from tests.machine import PATIENCE
 from tests.verified import untriggered
 from volunteers.attendance.services import hours
 
@@ -67,11 +65,6 @@ def award(lake, wang, zhao, served):
     _, award = hours.verify(attendance=attendance, verifier=zhao)
     sealing.seal(community=lake)
     return award
-
-
-@pytest.fixture(autouse=True)
-def _no_lease_is_renewed(monkeypatch):
-    monkeypatch.setattr(running, "BEAT_SECONDS", PATIENCE)
 
 
 def work(verification):
