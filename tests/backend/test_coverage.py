@@ -277,8 +277,10 @@ COUNTS = {
     "merchants_wish": "decided_by_id IS NOT NULL AND hold_id IS NOT NULL",
     "merchants_scanattempt": "outcome = 'redeemed'",
     "volunteers_activity": """EXISTS (
-        SELECT FROM volunteers_shift s JOIN volunteers_attendance a ON a.shift_id = s.id
-        WHERE s.activity_id = t.id AND a.status IN ('verified', 'voided')
+        SELECT FROM volunteers_shift s
+        JOIN volunteers_attendance a ON a.community_id = s.community_id AND a.shift_id = s.id
+        WHERE s.community_id = t.community_id AND s.activity_id = t.id
+            AND a.status IN ('verified', 'voided')
     )""",
     "volunteers_attendance": "status IN ('verified', 'voided')",
     "volunteers_confirmation": "rewarded_as IS NOT NULL",
@@ -286,7 +288,8 @@ COUNTS = {
     "volunteers_report": "status IN ('closed', 'voided')",
     "volunteers_shift": """EXISTS (
         SELECT FROM volunteers_attendance a
-        WHERE a.shift_id = t.id AND a.status IN ('verified', 'voided')
+        WHERE a.community_id = t.community_id AND a.shift_id = t.id
+            AND a.status IN ('verified', 'voided')
     )""",
 }
 
@@ -350,7 +353,7 @@ def unnoticed_in(model, community):
         if name in free or name in ("id", "community_id"):
             continue
         with undone():
-            missed = tamper(model, column, community, where)
+            missed = tamper(model, column, community, rows)
             for check in [*asked]:
                 if not missed:
                     break
@@ -395,16 +398,17 @@ def rows_of(model, community, where):
         return [str(pk) for (pk,) in cursor.fetchall()]
 
 
-def tamper(model, column, community, where):
-    """Change the column in all rows that count. Returns their ids; none if a constraint refuses."""
+def tamper(model, column, community, rows):
+    """Change the column in these rows. Returns their ids; none if a constraint refuses."""
     table, name = model._meta.db_table, column.column
     value = other_value(column)
     statement = f"""
-        UPDATE {table} t SET "{name}" = {value} WHERE t.community_id = %s AND {where} RETURNING t.id
+        UPDATE {table} t SET "{name}" = {value} WHERE t.community_id = %s AND t.id::text = ANY(%s)
+        RETURNING t.id
     """
     try:
         with transaction.atomic():
-            return {str(pk) for (pk,) in write(statement, community.pk)}
+            return {str(pk) for (pk,) in write(statement, community.pk, rows)}
     except IntegrityError:
         return set()  # to change it so, a constraint must go first: the guards find that
 

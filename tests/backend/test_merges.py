@@ -542,10 +542,9 @@ def test_a_proposal_is_decided_once_and_within_a_week(lake, wang, twin, zhao, su
 
 
 def _let_pass(proposal, time):
-    untriggered(
-        f"UPDATE {proposal._meta.db_table} SET proposed_at = proposed_at"
-        f" - interval '{time.days} days' WHERE id = '{proposal.pk}'"
-    )
+    before = (proposal.proposed_at - time).isoformat()
+    table = proposal._meta.db_table
+    untriggered(f"UPDATE {table} SET proposed_at = '{before}' WHERE id = '{proposal.pk}'")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from backend.notices.models import (
 )
 from backend.outbox import kinds
 from backend.standins.wechat import PUSH_TOKEN, SEND, TEMPLATES
+from tests import cluster
 from tests.backend.test_outbox_faults import Outbox
 from tests.forks import forked
 from tests.long import IS_LONG, times
@@ -62,7 +63,9 @@ class Clockwork(Outbox):
         """Leave it to beat."""
 
     def pause_database(self, draw):
-        """Let PostgreSQL stand still for some seconds."""
+        """Let PostgreSQL stand still for some seconds, unless it is a cluster's."""
+        if cluster.is_used():
+            return
         process = psutil.Process(self.postgres.process.pid)
         family = [process, *process.children(recursive=True)]
         for one in family:

@@ -132,8 +132,6 @@ class Outbox(Machine):
     def start(self):
         super().start()
         app.conf.broker_url = self.redis_url
-        with connection.cursor() as cursor:
-            cursor.execute(EFFECTS)
         self.workers = [forked(work) for _ in range(WORKERS)]
 
     def stop(self):
@@ -259,6 +257,8 @@ def machine(owed, _by_few, monkeypatch):
     with tempfile.TemporaryDirectory(prefix="linli-", dir="/tmp") as home, ExitStack() as stack:
         machine = Outbox(Path(home), monkeypatch, stack)
         machine.start()
+        with connection.cursor() as cursor:
+            cursor.execute(EFFECTS)
         yield machine
         machine.stop()
     app.conf.broker_url = before

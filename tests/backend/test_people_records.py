@@ -160,8 +160,7 @@ def test_whoever_proposed_it_does_not_confirm_it_and_may_take_it_back(
 def test_it_can_be_confirmed_for_a_week(lake, wang, zhao, sun, logged_in):
     pk = propose(logged_in(zhao), wang, ends_wechat=True).json()["id"]
     untriggered(
-        "UPDATE people_loginchange SET proposed_at = proposed_at - interval '7 days'"
-        f" WHERE id = '{pk}'"
+        f"UPDATE people_loginchange SET proposed_at = now() - interval '7 days' WHERE id = '{pk}'"
     )
 
     late = logged_in(sun).post(f"/api/v1/log-in-changes/{pk}/confirm")

@@ -153,8 +153,9 @@ def test_it_ends_by_itself_at_its_end(lake, wang, boss, tea, grant_points, logge
 
 def _move_end(pk, moment):
     """Let time pass, behind the trigger's back."""
+    since = moment - timedelta(days=8)
     untriggered(
-        "UPDATE communities_suspension SET since_at = since_at - interval '8 days',"
+        f"UPDATE communities_suspension SET since_at = '{since.isoformat()}',"
         f" ends_at = '{moment.isoformat()}' WHERE id = '{pk}'"
     )
 

@@ -350,7 +350,7 @@ def test_while_a_scan_is_running_its_repeat_is_told_so_at_once(
 
     with ThreadPoolExecutor(2) as pool:
         with transaction.atomic():
-            Redemption.objects.select_for_update().get(pk=held.pk)  # the first waits for it
+            held.locked()  # the first waits for it
             asked = [pool.submit(scan, number) for number in range(2)]
             told, waits = wait(asked, timeout=30, return_when=FIRST_COMPLETED)
         assert [one.result() for one in (*told, *waits)] == [409, 201]

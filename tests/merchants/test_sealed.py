@@ -336,14 +336,16 @@ def test_one_that_is_slipped_in_with_a_mark_and_an_early_moment_is_named(closed,
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (
+        pytest.param(
             "UPDATE merchants_terms SET withdrawn_at = NULL, withdrawn_by_id = NULL",
             ["merchants_terms .*: withdrawal: it was sealed in seal 1, and is gone"],
+            marks=pytest.mark.plain,  # see ``altered``
         ),
-        (
+        pytest.param(
             "UPDATE merchants_terms SET withdrawn_at = now(), withdrawn_by_id = agreed_by_id"
             " WHERE withdrawn_at IS NULL AND version = 1",
             ["merchants_terms .*: withdrawal: it is neither sealed nor waiting to be"],
+            marks=pytest.mark.plain,
         ),
         (
             "UPDATE merchants_statement SET status = 'approved', paid_at = NULL, paid_by_id = NULL"
@@ -365,9 +367,9 @@ def test_one_that_is_slipped_in_with_a_mark_and_an_early_moment_is_named(closed,
     ],
 )
 def test_what_was_undone_or_moved_is_found(closed, change, expected):
-
-    for (constraint,) in constraints_of("merchants_terms"):
-        untriggered(f'ALTER TABLE merchants_terms DROP CONSTRAINT "{constraint}"')
+    if "merchants_terms" in change:
+        for (constraint,) in constraints_of("merchants_terms"):
+            untriggered(f'ALTER TABLE merchants_terms DROP CONSTRAINT "{constraint}"')
 
     untriggered(change)
 
