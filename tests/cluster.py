@@ -4,7 +4,6 @@ A test's database is one on every node. That of DATABASE_URL only tells which no
 Copies of a distributed database, taken on every node, are distributed as it is.
 """
 
-import inspect
 import os
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from django.db import connection, transaction
 from django.db.backends.postgresql.creation import DatabaseCreation
 
 from backend.cluster import tables
-from tests import cast
 
 ROOT = Path(__file__).parents[1]
 SHARDS = "4"  # few, so that a test waits for few
@@ -133,31 +131,6 @@ def empty() -> None:
         )
         for (table,) in cursor.fetchall():
             cursor.execute(f'DELETE FROM "{table}"')
-
-
-class Live(cast.Cast):
-    """The cast, played anew for each test: rows on shards do not tell who wrote them."""
-
-    def __init__(self):
-        super().__init__()
-        self.made = {}
-
-    def build(self):
-        pass
-
-    def last_written(self):
-        return 0
-
-    def keep(self, maker, *of_whom, since):
-        return maker(*of_whom), since
-
-    def write(self, *of_makers):
-        for maker in of_makers:
-            of_whom = [self.made[name] for name in inspect.signature(maker).parameters]
-            self.made[maker.__name__] = maker(*of_whom)
-
-    def object_of(self, maker):
-        return self.made[maker.__name__]
 
 
 if __name__ == "__main__":

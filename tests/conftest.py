@@ -53,7 +53,7 @@ from tests import (
     whose,
 )
 from tests.browser import browser, left, look, site  # noqa: F401  # fixtures: one browser a worker
-from tests.cast import Cast, name_of, somebody
+from tests.cast import Cast, Live, name_of, somebody
 from tests.standins.wechatpay import Server as PayServer
 from tests.standins.wechatpay import WeChatPay
 from volunteers.activities import services as activities
@@ -335,7 +335,7 @@ def _documents_are_of_our_own_addresses(request):
 @pytest.fixture(scope="session")
 def cast(django_db_setup, django_db_blocker) -> Cast:
     """The whole cast of tests/cast.py, built when the first of this worker's tests asks for it."""
-    built = cluster.Live() if cluster.is_used() else Cast()
+    built = Live() if cluster.is_used() else Cast()
     with django_db_blocker.unblock():
         built.build()
     return built
