@@ -173,15 +173,15 @@ def _set_up(settings, monkeypatch, mails, wechat):
 
 @pytest.fixture
 def machine(owed, _set_up, settings, monkeypatch, tmp_path_factory):
-    before = app.conf.broker_url, app.conf.beat_schedule
     tick = settings.CELERY_BEAT_SCHEDULE["tick"] | {"schedule": 0.5}
-    app.conf.beat_schedule = {"tick": tick}
     with ExitStack() as stack:
+        before = {name: app.conf[name] for name in ("broker_url", "beat_schedule")}
+        stack.callback(app.conf.update, before)
+        app.conf.beat_schedule = {"tick": tick}
         machine = Clockwork(tmp_path_factory.mktemp("machine"), monkeypatch, stack)
         machine.start()
         yield machine
         machine.stop()
-    app.conf.broker_url, app.conf.beat_schedule = before
 
 
 def still_owed():

@@ -253,15 +253,14 @@ def _by_few(monkeypatch, settings, tmp_path):
 
 @pytest.fixture
 def machine(owed, _by_few, monkeypatch):
-    before = app.conf.broker_url
     with tempfile.TemporaryDirectory(prefix="linli-", dir="/tmp") as home, ExitStack() as stack:
+        stack.callback(app.conf.update, broker_url=app.conf.broker_url)
         machine = Outbox(Path(home), monkeypatch, stack)
         machine.start()
         with connection.cursor() as cursor:
             cursor.execute(EFFECTS)
         yield machine
         machine.stop()
-    app.conf.broker_url = before
 
 
 def still_owed():
