@@ -175,8 +175,7 @@ def _set_up(settings, monkeypatch, mails, wechat):
 def machine(owed, _set_up, settings, monkeypatch, tmp_path_factory):
     tick = settings.CELERY_BEAT_SCHEDULE["tick"] | {"schedule": 0.5}
     with ExitStack() as stack:
-        before = {name: app.conf[name] for name in ("broker_url", "beat_schedule")}
-        stack.callback(app.conf.update, before)
+        stack.callback(setattr, app.conf, "beat_schedule", app.conf.beat_schedule)
         app.conf.beat_schedule = {"tick": tick}
         machine = Clockwork(tmp_path_factory.mktemp("machine"), monkeypatch, stack)
         machine.start()

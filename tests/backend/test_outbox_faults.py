@@ -131,6 +131,7 @@ class Outbox(Machine):
 
     def start(self):
         super().start()
+        self.everything.callback(setattr, app.conf, "broker_url", app.conf.broker_url)
         app.conf.broker_url = self.redis_url
         self.workers = [forked(work) for _ in range(WORKERS)]
 
@@ -254,7 +255,6 @@ def _by_few(monkeypatch, settings, tmp_path):
 @pytest.fixture
 def machine(owed, _by_few, monkeypatch):
     with tempfile.TemporaryDirectory(prefix="linli-", dir="/tmp") as home, ExitStack() as stack:
-        stack.callback(app.conf.update, broker_url=app.conf.broker_url)
         machine = Outbox(Path(home), monkeypatch, stack)
         machine.start()
         with connection.cursor() as cursor:
