@@ -238,7 +238,10 @@ EARNED = """
     WHERE community_id = ANY(%s) AND points > 0
 """
 MOVED = "SELECT id FROM points_transfer WHERE community_id = %s AND key = %s"
-GIVEN_BACK = "SELECT id FROM points_transfer WHERE community_id = %s AND reverses_id IS NOT NULL"
+GIVEN_BACK = """
+    SELECT id FROM points_transfer
+    WHERE community_id = %s AND reverses_id IS NOT NULL AND debit_id = %s AND credit_id = %s
+"""
 
 
 def rows(statement, *values):
@@ -276,7 +279,9 @@ class Ledger:
         transfer_id = new_id()
         if t:
             of = t.debit.community_id
-            found = rows(GIVEN_BACK, of) if t.reverses else rows(MOVED, of, t.key)
+            # Any reversal between the same two: it is refused, but first both lose what is over.
+            between = t.debit.pk, t.credit.pk
+            found = rows(GIVEN_BACK, of, *between) if t.reverses else rows(MOVED, of, t.key)
             ((transfer_id,), *_) = found
         answer = ledger.reverse(
             community_id=community_id,
