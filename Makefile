@@ -12,7 +12,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard backend/locale/*/LC_MESSAGES/*.po))
 # Throwaway PostgreSQL and Valkey around one command, unless DATABASE_URL and REDIS_URL name others.
 WITH_SERVERS := $(BIN)/python -m backend.embedded --
-PYTEST := $(BIN)/python -m pytest -n $(TEST_WORKERS)
+# A worker that a hanging test ended is not replaced: another would hang at the same test.
+PYTEST := $(BIN)/python -m pytest -n $(TEST_WORKERS) --max-worker-restart=0 \
+  $(if $(LINLI_LONG),-o faulthandler_timeout=0)
 
 # What comes from npm, which comes from PyPI where the machine has none: the decoder of codes, and what
 # tests look for barriers with. Without a registry nobody scans by camera, and those tests are skipped.
