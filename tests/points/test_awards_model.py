@@ -18,6 +18,7 @@ from points.awards.kinds import Facts, Kind, Record, Version
 from points.awards.services import awards
 from points.awards.services.rederiving import Recomputation
 from points.ledger import services as ledger
+from points.ledger.errors import TransferReversed
 from points.ledger.services import Movement
 from points.models import Award, Void
 from tests.long import PARTS
@@ -143,6 +144,8 @@ class AwardsModel(Model):
         community_id = award.wallet.community_id
         if not award.is_voided and award.amount:
             t = self.posts[community_id, source]
+            if not self.left(t):  # what was over stays where it is: a refused void undoes itself
+                raise TransferReversed
             self.reverse(community_id, t, f"void:{source}", None)
         award.is_voided = True
         r = self.reversals.get((community_id, f"void:{source}"))
