@@ -10,11 +10,14 @@ from django.db.models.fields.related_descriptors import ForwardManyToOneDescript
 from django.db.models.fields.related_lookups import RelatedExact, RelatedIn
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact, In
+from pgtrigger import compiler
 
 from backend.sql import sql
 
 Set = TypeVar("Set")
 Got = TypeVar("Got")
+
+UPDATE_OF: Any = pgtrigger.UpdateOf  # untyped
 
 # django-pgtrigger lets a session name triggers to be ignored (SET pgtrigger.ignore). What guards
 # a table guards it against everybody, so the function it asks answers no; and being plain SQL it
@@ -112,6 +115,33 @@ class _ExactInCommunity(_InCommunity, RelatedExact):
 @TenantForeignKey.register_lookup
 class _AnyInCommunity(_InCommunity, RelatedIn):
     pass
+
+
+def _where_set(made: compiler.Trigger, model: Any, fields: list[str]) -> compiler.Trigger:
+    """Return the trigger asked only of an update that sets one of ``fields``.
+
+    PostgreSQL prepares a trigger's condition anew for each statement. One of twelve columns takes a
+    quarter of the time of a row's update.
+    """
+    columns = [model._meta.get_field(name).column for name in fields]
+    kwargs = made.sql.kwargs | {"operation": UPDATE_OF(*columns)}
+    return compiler.Trigger(name=made.name, sql=compiler.UpsertTriggerSql(**kwargs))
+
+
+class ReadOnly(pgtrigger.ReadOnly):
+    """A trigger that refuses a change of ``fields``, or of all fields but ``exclude``."""
+
+    def compile(self, model: Any) -> compiler.Trigger:
+        exclude = self.exclude or []
+        fields = self.fields or [one.name for one in model._meta.fields if one.name not in exclude]
+        return _where_set(super().compile(model), model, fields)
+
+
+class FSM(pgtrigger.FSM):
+    """A trigger that refuses a change of ``field`` that is not one of ``transitions``."""
+
+    def compile(self, model: Any) -> compiler.Trigger:
+        return _where_set(super().compile(model), model, [self.field])
 
 
 def trigger(

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from backend.accounts import vault
 from backend.ids import new_id
-from backend.tables import PersonKey, together
+from backend.tables import PersonKey, ReadOnly, together
 
 
 class Invitation(models.Model):
@@ -78,7 +78,7 @@ def invitation_triggers(*terms: str) -> list[pgtrigger.Trigger]:
     made = ["code_digest", "invited_by", "invited_at", "expires_at"]
     return [
         pgtrigger.Protect(name="invitation_stays", operation=pgtrigger.Delete),
-        pgtrigger.ReadOnly(name="invitation_terms_are_final", fields=[*terms, *made]),
+        ReadOnly(name="invitation_terms_are_final", fields=[*terms, *made]),
         pgtrigger.Protect(
             name="invitation_outcome_is_final",
             operation=pgtrigger.Update,

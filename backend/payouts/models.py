@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from backend.communities.models import TenantModel
 from backend.outbox.models import Owed, owed_indexes, owed_or_given_up
 from backend.registries import sealed
-from backend.tables import PersonKey, TenantForeignKey, never
+from backend.tables import FSM, PersonKey, ReadOnly, TenantForeignKey, never
 
 LONGEST = 32  # characters of a text that WeChat takes
 
@@ -126,7 +126,7 @@ class Payout(TenantModel, Owed):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="payout_stays", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="payout_terms_are_final",
                 fields=[
                     "community",
@@ -141,7 +141,7 @@ class Payout(TenantModel, Owed):
                     "ordered_at",
                 ],
             ),
-            pgtrigger.FSM(
+            FSM(
                 name="payout_goes_forward",
                 field="status",
                 transitions=[

@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, TenantForeignKey, set_once, stays, together, trigger
+from backend.tables import PersonKey, ReadOnly, TenantForeignKey, set_once, stays, together, trigger
 
 SIZE_MAX = 1_000  # items: more than anybody looks into one by one
 SEED_MAX = 64  # characters
@@ -62,7 +62,7 @@ class Sample(TenantModel):
         indexes: ClassVar = [models.Index(name="sample_newest", fields=["community", "-id"])]
         triggers: ClassVar = [
             *stays("sample"),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="sample_draw_is_final",
                 exclude=["signed_off_by", "signed_off_at", "conclusion", "digest"],
             ),
@@ -123,7 +123,7 @@ class SampleItem(TenantModel):
         ]
         triggers: ClassVar = [
             *stays("sample_item"),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="sample_item_is_as_drawn",
                 exclude=["mark", "note", "marked_by", "marked_at"],
             ),

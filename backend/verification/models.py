@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from backend.communities.models import TenantModel
 from backend.outbox.models import Owed, owed_indexes, owed_or_given_up
 from backend.registries.checks import Kind
-from backend.tables import PersonKey, TenantForeignKey, never, not_emptied, together
+from backend.tables import PersonKey, ReadOnly, TenantForeignKey, never, not_emptied, together
 
 EVERYTHING = "all"
 LONGEST_ROW = 200
@@ -81,7 +81,7 @@ class Verification(TenantModel, Owed):
         triggers: ClassVar = [
             pgtrigger.Protect(name="verification_stays", operation=pgtrigger.Delete),
             not_emptied("verification"),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="verification_is_as_asked",
                 fields=["id", "community", "kind", "asked_by", "asked_at"],
             ),
@@ -148,7 +148,7 @@ class Finding(TenantModel):
         triggers: ClassVar = [
             pgtrigger.Protect(name="finding_stays", operation=pgtrigger.Delete),
             not_emptied("finding"),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="finding_is_as_found",
                 fields=[
                     *("id", "community", "kind", "check_name", "table", "row", "because"),

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
 from backend.events.models import Scheduled, Series, Venue
-from backend.tables import PersonKey, TenantForeignKey, never, set_once
+from backend.tables import FSM, PersonKey, ReadOnly, TenantForeignKey, never, set_once
 from merchants.partners.models.partnerships import Partnership
 from merchants.triggers import not_their_own
 
@@ -119,7 +119,7 @@ class Offer(TenantModel):
             models.Index(name="offer_of_partner", fields=["community", "partnership"])
         ]
         triggers: ClassVar = [
-            pgtrigger.FSM(
+            FSM(
                 name="offer_is_decided_once",
                 field="status",
                 transitions=[
@@ -255,7 +255,7 @@ class Fair(Scheduled):
         indexes: ClassVar = [models.Index(name="fair_by_end", fields=["community", "ends_at"])]
         triggers: ClassVar = [
             pgtrigger.Protect(name="fair_stays", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="fair_is_final",
                 exclude=[
                     *("starts_at", "ends_at", "venue", "place"),

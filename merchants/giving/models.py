@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, TenantForeignKey, trigger
+from backend.tables import FSM, PersonKey, TenantForeignKey, trigger
 from merchants.partners.models.partnerships import Partnership
 from merchants.redemption.models import Redemption
 from merchants.triggers import not_their_own
@@ -204,7 +204,7 @@ class Wish(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="wish_stays", operation=pgtrigger.Delete),
-            pgtrigger.FSM(
+            FSM(
                 name="wish_goes_its_way",
                 field="status",
                 transitions=[

@@ -13,7 +13,18 @@ from django.utils import timezone
 from backend import clocks
 from backend.accounts import vault
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, TenantForeignKey, never, set_once, stays, trigger
+from backend.tables import (
+    FSM,
+    UPDATE_OF,
+    PersonKey,
+    ReadOnly,
+    TenantForeignKey,
+    never,
+    refuses,
+    set_once,
+    stays,
+    trigger,
+)
 from merchants.catalogue.models import Offer
 from merchants.partners.models.merchants import Device, Merchant
 from merchants.partners.models.partnerships import Partnership
@@ -80,7 +91,7 @@ class Card(TenantModel):
         ]
         triggers: ClassVar = [
             *stays("card"),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="card_is_final",
                 fields=["community", "volunteer", "code", "issued_at", "issued_by"],
             ),
@@ -197,10 +208,10 @@ class Redemption(TenantModel):
             pgtrigger.Protect(name="redemption_stays", operation=pgtrigger.Delete),
             trigger(
                 "redemption_is_told",
-                pgtrigger.Update,
+                UPDATE_OF("status"),
                 condition=pgtrigger.Q(old__status="held", new__status="redeemed"),
             ),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="redemption_terms_are_final",
                 fields=[
                     "community",
@@ -217,7 +228,7 @@ class Redemption(TenantModel):
                     "card",
                 ],
             ),
-            pgtrigger.FSM(
+            FSM(
                 name="redemption_closes_once",
                 field="status",
                 transitions=[("held", "redeemed"), ("held", "cancelled"), ("held", "expired")],
@@ -229,14 +240,19 @@ class Redemption(TenantModel):
                 " OLD.closed_at, OLD.redeemed_by_id) IS DISTINCT FROM (NEW.transfer_id,"
                 " NEW.taken_at, NEW.expires_at, NEW.closed_at, NEW.redeemed_by_id)",
             ),
-            never(
+            refuses(
                 "redemption_counts_its_refunds",
-                "OLD.refunded_quantity IS DISTINCT FROM NEW.refunded_quantity"
-                " AND pg_trigger_depth() = 0",
+                "what came back is counted by refunds alone",
+                UPDATE_OF("refunded_quantity"),
+                condition=pgtrigger.Condition(
+                    "OLD.refunded_quantity IS DISTINCT FROM NEW.refunded_quantity"
+                    " AND pg_trigger_depth() = 0"
+                ),
             ),
-            pgtrigger.Protect(
-                name="redemption_settled_once",
-                operation=pgtrigger.Update,
+            refuses(
+                "redemption_settled_once",
+                "a redemption is settled by one statement",
+                UPDATE_OF("statement_id"),
                 condition=pgtrigger.Q(
                     old__statement__isnull=False, new__statement__df=pgtrigger.F("old__statement")
                 ),
@@ -292,7 +308,7 @@ class Refund(TenantModel):
         triggers: ClassVar = [
             pgtrigger.Protect(name="refund_stays", operation=pgtrigger.Delete),
             trigger("refund_is_told", pgtrigger.Insert),
-            pgtrigger.ReadOnly(name="refund_is_final", exclude=["statement"]),
+            ReadOnly(name="refund_is_final", exclude=["statement"]),
             set_once("refund_settled_once", "statement"),
             trigger("refund_is_counted", pgtrigger.Insert),
         ]
@@ -421,9 +437,7 @@ class VoucherKey(TenantModel):
             models.UniqueConstraint(name="voucher_key_once", fields=["community", "kid"])
         ]
         triggers: ClassVar = [
-            pgtrigger.ReadOnly(
-                name="voucher_key_is_final", exclude=["private_key_encrypted", "withdrawn_at"]
-            )
+            ReadOnly(name="voucher_key_is_final", exclude=["private_key_encrypted", "withdrawn_at"])
         ]
 
     def __str__(self) -> str:

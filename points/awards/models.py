@@ -2,13 +2,12 @@
 
 from typing import ClassVar
 
-import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, TenantForeignKey, final, never, stays
+from backend.tables import PersonKey, ReadOnly, TenantForeignKey, final, never, stays
 from points.funds.models import Claim
 from points.kinds import Unit
 from points.ledger.clock import ClockTimestamp
@@ -177,7 +176,7 @@ class Adjustment(TenantModel):
         ]
         triggers: ClassVar = [
             *stays("adjustment"),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="adjustment_terms_are_final",
                 fields=[
                     *("id", "community", "kind", "person", "amount", "expires_on"),

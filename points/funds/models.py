@@ -8,7 +8,10 @@ from django.db.models import F, Q
 
 from backend.communities.models import TenantModel
 from backend.tables import (
+    FSM,
+    UPDATE_OF,
     PersonKey,
+    ReadOnly,
     TenantForeignKey,
     final,
     never,
@@ -19,7 +22,6 @@ from backend.tables import (
 )
 from points.ledger.clock import ClockTimestamp
 from points.ledger.models import Account, Hold
-from points.ledger.triggers import UPDATE_OF
 
 
 class Fund(TenantModel):
@@ -70,7 +72,7 @@ class Fund(TenantModel):
         ]
         triggers: ClassVar = [
             *stays("fund"),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="fund_keeps_its_terms",
                 fields=[
                     "id",
@@ -224,7 +226,7 @@ class Claim(TenantModel):
         ]
         triggers: ClassVar = [
             *stays("claim"),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="claim_keeps_its_terms",
                 fields=[
                     "id",
@@ -240,7 +242,7 @@ class Claim(TenantModel):
                     "needs_approval",
                 ],
             ),
-            pgtrigger.FSM(
+            FSM(
                 name="claim_goes_its_way",
                 field="status",
                 transitions=[

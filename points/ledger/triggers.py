@@ -8,9 +8,8 @@ from typing import Any
 
 import pgtrigger
 
-from backend.tables import final, refuses, stays, trigger
+from backend.tables import UPDATE_OF, ReadOnly, final, refuses, stays, trigger
 
-UPDATE_OF: Any = pgtrigger.UpdateOf  # untyped
 REFERENCING: Any = pgtrigger.Referencing
 FLOORED = ("wallet", "fund")  # kinds that may never go below zero, so keep running totals
 IS_SENT = pgtrigger.Condition("pg_trigger_depth() = 0")  # a movement's trigger is deeper
@@ -68,7 +67,7 @@ REVERSAL = [
         operation=pgtrigger.Update,
         condition=IS_SENT,
     ),
-    pgtrigger.ReadOnly(
+    ReadOnly(
         name="reversal_terms_are_final",
         fields=["id", "community", "key", "transfer", "account", "amount"],
     ),

@@ -3,13 +3,12 @@
 from datetime import date
 from typing import ClassVar
 
-import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
 from backend.communities.models import TenantModel
 from backend.registries import sealed
-from backend.tables import TenantForeignKey, final
+from backend.tables import ReadOnly, TenantForeignKey, final
 from points.ledger.clock import ClockTimestamp
 
 
@@ -28,9 +27,7 @@ class Rule(TenantModel):
             models.UniqueConstraint(name="rule_once", fields=["community", "subject", "category"])
         ]
         triggers: ClassVar = [
-            pgtrigger.ReadOnly(
-                name="rule_keeps_its_name", fields=["id", "community", "subject", "category"]
-            )
+            ReadOnly(name="rule_keeps_its_name", fields=["id", "community", "subject", "category"])
         ]
 
     def __str__(self) -> str:

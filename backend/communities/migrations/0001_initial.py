@@ -375,8 +375,8 @@ class Migration(migrations.Migration):
                         sql=pgtrigger.compiler.UpsertTriggerSql(
                             condition='WHEN (OLD."place_id" IS DISTINCT FROM (NEW."place_id") OR OLD."role" IS DISTINCT FROM (NEW."role") OR OLD."code_digest" IS DISTINCT FROM (NEW."code_digest") OR OLD."invited_by_id" IS DISTINCT FROM (NEW."invited_by_id") OR OLD."invited_at" IS DISTINCT FROM (NEW."invited_at") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at"))',
                             func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                            hash="bf8b55948a7cb848ecbc87afb64a49cca0499f8c",
-                            operation="UPDATE",
+                            hash="60fc43b107bfbd76e2b723a5ea351be92156cbfe",
+                            operation='UPDATE OF "place_id", "role", "code_digest", "invited_by_id", "invited_at", "expires_at"',
                             pgid="pgtrigger_invitation_terms_are_final_02579",
                             table="communities_roleinvitation",
                             when="BEFORE",

@@ -199,8 +199,8 @@ class Migration(migrations.Migration):
                         sql=pgtrigger.compiler.UpsertTriggerSql(
                             condition='WHEN (OLD."community_id" IS DISTINCT FROM (NEW."community_id") OR OLD."subject" IS DISTINCT FROM (NEW."subject") OR OLD."key" IS DISTINCT FROM (NEW."key") OR OLD."holder" IS DISTINCT FROM (NEW."holder") OR OLD."title" IS DISTINCT FROM (NEW."title") OR OLD."purpose" IS DISTINCT FROM (NEW."purpose") OR OLD."payee_id" IS DISTINCT FROM (NEW."payee_id") OR OLD."amount_fen" IS DISTINCT FROM (NEW."amount_fen") OR OLD."ordered_by_id" IS DISTINCT FROM (NEW."ordered_by_id") OR OLD."ordered_at" IS DISTINCT FROM (NEW."ordered_at"))',
                             func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                            hash="841354f48b6aff0121931be6e2f3021fa04cf881",
-                            operation="UPDATE",
+                            hash="1622eb897bfec6c9136fb9ea74061f3474b749de",
+                            operation='UPDATE OF "community_id", "subject", "key", "holder", "title", "purpose", "payee_id", "amount_fen", "ordered_by_id", "ordered_at"',
                             pgid="pgtrigger_payout_terms_are_final_8a8a9",
                             table="payouts_payout",
                             when="BEFORE",
@@ -211,8 +211,8 @@ class Migration(migrations.Migration):
                         sql=pgtrigger.compiler.UpsertTriggerSql(
                             declare="DECLARE _is_valid_transition BOOLEAN;",
                             func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{pending:unknown,pending:cancelled,unknown:succeeded,unknown:failed,unknown:cancelled,waiting:succeeded,waiting:failed,waiting:cancelled,unknown:waiting}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;',
-                            hash="c820d530ceabb1612ec9146239784a335a4e1d03",
-                            operation="UPDATE",
+                            hash="6dc733353b51dd80cc9550f1c4982402632ff0d6",
+                            operation='UPDATE OF "status"',
                             pgid="pgtrigger_payout_goes_forward_bedeb",
                             table="payouts_payout",
                             when="BEFORE",

@@ -482,8 +482,8 @@ class Migration(migrations.Migration):
                         sql=pgtrigger.compiler.UpsertTriggerSql(
                             condition='WHEN (OLD."place_id" IS DISTINCT FROM (NEW."place_id") OR OLD."user_id" IS DISTINCT FROM (NEW."user_id") OR OLD."code_digest" IS DISTINCT FROM (NEW."code_digest") OR OLD."invited_by_id" IS DISTINCT FROM (NEW."invited_by_id") OR OLD."invited_at" IS DISTINCT FROM (NEW."invited_at") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at"))',
                             func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                            hash="564b85d23772e3bd560de5c51a08b04cd49b277b",
-                            operation="UPDATE",
+                            hash="adccf35f3bd722c28399e39954b3aa33ce0aaaad",
+                            operation='UPDATE OF "place_id", "user_id", "code_digest", "invited_by_id", "invited_at", "expires_at"',
                             pgid="pgtrigger_invitation_terms_are_final_b0169",
                             table="people_loginlink",
                             when="BEFORE",

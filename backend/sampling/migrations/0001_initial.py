@@ -149,8 +149,8 @@ class Migration(migrations.Migration):
                         sql=pgtrigger.compiler.UpsertTriggerSql(
                             condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."community_id" IS DISTINCT FROM (NEW."community_id") OR OLD."subject" IS DISTINCT FROM (NEW."subject") OR OLD."since" IS DISTINCT FROM (NEW."since") OR OLD."until" IS DISTINCT FROM (NEW."until") OR OLD."size_asked" IS DISTINCT FROM (NEW."size_asked") OR OLD."population" IS DISTINCT FROM (NEW."population") OR OLD."seed" IS DISTINCT FROM (NEW."seed") OR OLD."is_seed_given" IS DISTINCT FROM (NEW."is_seed_given") OR OLD."head_number" IS DISTINCT FROM (NEW."head_number") OR OLD."head" IS DISTINCT FROM (NEW."head") OR OLD."drawn_by_id" IS DISTINCT FROM (NEW."drawn_by_id") OR OLD."drawn_at" IS DISTINCT FROM (NEW."drawn_at"))',
                             func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                            hash="acab624451c44f20899b5530130a8f65a200479b",
-                            operation="UPDATE",
+                            hash="a4a59abe30a67a0e8e9c6ee4dbd04db37bcf8b6b",
+                            operation='UPDATE OF "id", "community_id", "subject", "since", "until", "size_asked", "population", "seed", "is_seed_given", "head_number", "head", "drawn_by_id", "drawn_at"',
                             pgid="pgtrigger_sample_draw_is_final_553a9",
                             table="sampling_sample",
                             when="BEFORE",
@@ -308,8 +308,8 @@ class Migration(migrations.Migration):
                         sql=pgtrigger.compiler.UpsertTriggerSql(
                             condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."community_id" IS DISTINCT FROM (NEW."community_id") OR OLD."sample_id" IS DISTINCT FROM (NEW."sample_id") OR OLD."position" IS DISTINCT FROM (NEW."position") OR OLD."subject_id" IS DISTINCT FROM (NEW."subject_id") OR OLD."evidence_digest" IS DISTINCT FROM (NEW."evidence_digest"))',
                             func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                            hash="9556a5cff75ec6030e763f8a2f6266a4dc0c3dc1",
-                            operation="UPDATE",
+                            hash="a5b6e328a888f207d621d1a065b19a03282367b2",
+                            operation='UPDATE OF "id", "community_id", "sample_id", "position", "subject_id", "evidence_digest"',
                             pgid="pgtrigger_sample_item_is_as_drawn_24fac",
                             table="sampling_sampleitem",
                             when="BEFORE",

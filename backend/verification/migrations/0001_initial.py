@@ -200,8 +200,8 @@ class Migration(migrations.Migration):
                         sql=pgtrigger.compiler.UpsertTriggerSql(
                             condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."community_id" IS DISTINCT FROM (NEW."community_id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."asked_by_id" IS DISTINCT FROM (NEW."asked_by_id") OR OLD."asked_at" IS DISTINCT FROM (NEW."asked_at"))',
                             func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                            hash="ebd9e27edd0a7017ed9aa640e21a42d3f0311816",
-                            operation="UPDATE",
+                            hash="05984496c448556c2148db0eda5040411a3d540c",
+                            operation='UPDATE OF "id", "community_id", "kind", "asked_by_id", "asked_at"',
                             pgid="pgtrigger_verification_is_as_asked_01267",
                             table="verification_verification",
                             when="BEFORE",
@@ -388,8 +388,8 @@ class Migration(migrations.Migration):
                         sql=pgtrigger.compiler.UpsertTriggerSql(
                             condition='WHEN (OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."community_id" IS DISTINCT FROM (NEW."community_id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."check_name" IS DISTINCT FROM (NEW."check_name") OR OLD."table" IS DISTINCT FROM (NEW."table") OR OLD."row" IS DISTINCT FROM (NEW."row") OR OLD."because" IS DISTINCT FROM (NEW."because") OR OLD."digest" IS DISTINCT FROM (NEW."digest") OR OLD."first_found_by_id" IS DISTINCT FROM (NEW."first_found_by_id") OR OLD."found_at" IS DISTINCT FROM (NEW."found_at"))',
                             func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                            hash="a1c460bde5b813f88338e50a2ff44a82e69c95b3",
-                            operation="UPDATE",
+                            hash="5815e96b2ed06ea6f28b2a5fa87c27344e525ca3",
+                            operation='UPDATE OF "id", "community_id", "kind", "check_name", "table", "row", "because", "digest", "first_found_by_id", "found_at"',
                             pgid="pgtrigger_finding_is_as_found_ff5c5",
                             table="verification_finding",
                             when="BEFORE",

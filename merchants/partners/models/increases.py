@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, TenantForeignKey
+from backend.tables import FSM, PersonKey, ReadOnly, TenantForeignKey
 from merchants.partners.models.partnerships import Partnership
 from merchants.triggers import not_their_own
 
@@ -97,10 +97,10 @@ class Increase(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="increase_stays", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="increase_as_it_was_asked", exclude=["status", "decided_at", "decided_by"]
             ),
-            pgtrigger.FSM(
+            FSM(
                 name="increase_is_decided_once",
                 field="status",
                 transitions=[

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, TenantForeignKey, together
+from backend.tables import PersonKey, ReadOnly, TenantForeignKey, together
 from merchants.partners.models.partnerships import Partnership
 from merchants.triggers import not_their_own
 
@@ -43,7 +43,7 @@ class Listing(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="listing_stays", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(name="listing_is_final", exclude=["closed_at", "closed_by"]),
+            ReadOnly(name="listing_is_final", exclude=["closed_at", "closed_by"]),
         ]
 
     def __str__(self) -> str:
@@ -74,7 +74,7 @@ class ActivityMatch(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="match_stays", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(name="match_is_final", exclude=["ended_at", "ended_by"]),
+            ReadOnly(name="match_is_final", exclude=["ended_at", "ended_by"]),
             not_their_own(
                 "match_not_their_own",
                 pgtrigger.Insert,

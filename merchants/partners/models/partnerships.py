@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from backend.communities.models import CoordType, TenantModel
 from backend.names import ComparedField
 from backend.registries import sealed
-from backend.tables import PersonKey, TenantForeignKey, set_once, together, trigger
+from backend.tables import FSM, PersonKey, ReadOnly, TenantForeignKey, set_once, together, trigger
 from merchants.partners.models.merchants import Merchant
 from merchants.triggers import not_their_own
 
@@ -77,7 +77,7 @@ class Partnership(TenantModel):
             ),
         ]
         triggers: ClassVar = [
-            pgtrigger.FSM(
+            FSM(
                 name="partnership_goes_its_way",
                 field="status",
                 transitions=[
@@ -155,9 +155,7 @@ class Terms(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="terms_stay", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(
-                name="terms_say_what_they_said", exclude=["withdrawn_at", "withdrawn_by"]
-            ),
+            ReadOnly(name="terms_say_what_they_said", exclude=["withdrawn_at", "withdrawn_by"]),
             set_once("terms_withdrawn_once", "withdrawn_at"),
             trigger(
                 "terms_withdrawn_in_time",

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from backend.accounts import vault
 from backend.communities.models import TenantModel
 from backend.registries import sealed
-from backend.tables import PersonKey, TenantForeignKey, set_once, together
+from backend.tables import PersonKey, ReadOnly, TenantForeignKey, set_once, together
 from merchants.partners.models.merchants import Merchant
 from merchants.settlement.models.statements import OF_STATEMENT, Statement
 from merchants.triggers import not_their_own
@@ -63,9 +63,7 @@ class BankBatch(TenantModel):
         indexes: ClassVar = [models.Index(name="bank_batch_newest", fields=["community", "-id"])]
         triggers: ClassVar = [
             pgtrigger.Protect(name="bank_batch_stays", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(
-                name="bank_batch_as_it_was_made", fields=["community", "made_at", "made_by"]
-            ),
+            ReadOnly(name="bank_batch_as_it_was_made", fields=["community", "made_at", "made_by"]),
             set_once("bank_batch_cancelled_once", "cancelled_at"),
         ]
 
@@ -109,7 +107,7 @@ class BankBatchLine(TenantModel):
                 " WHERE b.community_id = NEW.community_id AND b.id = NEW.batch_id)",
                 **OF_STATEMENT,
             ),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="bank_line_as_it_was_made",
                 fields=["community", "batch", "statement", "payee", "bank"],
             ),

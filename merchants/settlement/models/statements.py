@@ -12,7 +12,16 @@ from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
 from backend.registries import sealed
-from backend.tables import PersonKey, TenantForeignKey, changed, never, set_once, trigger
+from backend.tables import (
+    FSM,
+    PersonKey,
+    ReadOnly,
+    TenantForeignKey,
+    changed,
+    never,
+    set_once,
+    trigger,
+)
 from merchants.partners.models.partnerships import Partnership
 from merchants.triggers import not_their_own
 
@@ -134,7 +143,7 @@ class Statement(TenantModel):
             ),
             trigger("statement_draft_is_told", pgtrigger.Insert, body="statement_is_told"),
             trigger("statement_is_told", pgtrigger.Update, condition=changed("status")),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="statement_figures_are_final",
                 fields=[
                     "community",
@@ -150,7 +159,7 @@ class Statement(TenantModel):
                     "drafted_by",
                 ],
             ),
-            pgtrigger.FSM(
+            FSM(
                 name="statement_goes_forward",
                 field="status",
                 transitions=[
@@ -312,7 +321,7 @@ class StatementQuestion(TenantModel):
                     old__answered_by__df=pgtrigger.F("new__answered_by"),
                 ),
             ),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="question_as_it_was_asked",
                 fields=[
                     "community",

@@ -2,13 +2,12 @@
 
 from typing import ClassVar
 
-import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, TenantForeignKey, set_once, stays
+from backend.tables import PersonKey, ReadOnly, TenantForeignKey, set_once, stays
 from volunteers.reports.models.reports import Report
 
 
@@ -40,7 +39,7 @@ class Confirmation(TenantModel):
         ]
         triggers: ClassVar = [
             *stays("confirmation"),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="confirmation_is_final",
                 fields=["id", "community", "report", "confirmer", "confirmed_at"],
             ),

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateRangeField, RangeBoundary, RangeOperators
 from django.db import models
@@ -10,7 +9,7 @@ from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, TenantForeignKey, set_once, stays
+from backend.tables import PersonKey, ReadOnly, TenantForeignKey, set_once, stays
 
 LONGEST_CODE = 20  # characters, as in a rule's rates
 
@@ -31,9 +30,7 @@ class ReporterGroup(TenantModel):
         ]
         triggers: ClassVar = [
             *stays("reporter_group"),
-            pgtrigger.ReadOnly(
-                name="reporter_group_keeps_its_code", fields=["id", "community", "code"]
-            ),
+            ReadOnly(name="reporter_group_keeps_its_code", fields=["id", "community", "code"]),
         ]
 
     def __str__(self) -> str:
@@ -77,7 +74,7 @@ class ReporterGroupMember(TenantModel):
         ]
         triggers: ClassVar = [
             *stays("reporter_group_member"),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="reporter_group_member_stays_one",
                 fields=["id", "community", "group", "person", "since"],
             ),

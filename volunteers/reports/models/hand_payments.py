@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
 from backend.payouts.models import Payout
-from backend.tables import PersonKey, TenantForeignKey, set_once, stays, together, trigger
+from backend.tables import PersonKey, ReadOnly, TenantForeignKey, set_once, stays, together, trigger
 
 
 class HandPayment(TenantModel):
@@ -59,7 +59,7 @@ class HandPayment(TenantModel):
         ]
         triggers: ClassVar = [
             *stays("hand_payment"),
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="hand_payment_keeps_its_terms",
                 fields=[
                     "id",

@@ -1,6 +1,6 @@
 """Reports of what volunteers see on their rounds."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pgtrigger
 from django.contrib.postgres.indexes import GistIndex
@@ -10,7 +10,7 @@ from django.db.models import F, FloatField, Func, Q
 from django.db.models.functions import Degrees, Now, Radians, Tan
 
 from backend.communities.models import Community, CoordType, TenantModel
-from backend.tables import PersonKey, TenantForeignKey, never, trigger
+from backend.tables import FSM, UPDATE_OF, PersonKey, TenantForeignKey, never, trigger
 from volunteers.attendance.models.attendances import Attendance
 from volunteers.reports.models import moves
 from volunteers.reports.models.categories import Colour
@@ -95,7 +95,6 @@ class Level(models.TextChoices):
     STREET = "street"
 
 
-UPDATE_OF: Any = pgtrigger.UpdateOf  # untyped
 # What the public's figures follow from.
 TALLIED = (
     *("category", "status", "is_confidential", "is_screened", "is_by_child", "text"),
@@ -280,9 +279,7 @@ class Report(TenantModel):
                 operation=pgtrigger.Delete,
                 condition=pgtrigger.Q(old__status__in=list(moves.ENDED)),
             ),
-            pgtrigger.FSM(
-                name="report_goes_its_way", field="status", transitions=moves.TRANSITIONS
-            ),
+            FSM(name="report_goes_its_way", field="status", transitions=moves.TRANSITIONS),
             never(
                 "ended_report_is_final",
                 f"OLD.status IN {_any_of(moves.ENDED)} AND CASE"
