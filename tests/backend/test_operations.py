@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from shutil import which
@@ -192,14 +193,16 @@ def linli(
             # A second worker like the first, with nothing to do here; and what ticks beside it.
             left_out=["bulk", "beat", *left_out],
             more_words={"worker": ["--beat", "--schedule=/tmp/celerybeat-schedule"]},
+            is_begun=not IS_LONG,
             LINLI_SWEEP_SECONDS="2",
             LINLI_WEBHOOK_ALLOWED=receiver.name,
         )
         operator = Operator(compose, servers.database_url)
-        try:
-            yield operator
-        finally:
-            operator.shell("docker compose stop")
+        with nullcontext() if IS_LONG else compose.beginning():
+            try:
+                yield operator
+            finally:
+                operator.shell("docker compose stop")
 
 
 # --- the page ---------------------------------------------------------------------------------

@@ -14,14 +14,16 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import yaml
 
+from tests.standins import begun
+from tests.standins.begun import PATIENCE
+
 BASE_DIR = Path(__file__).resolve().parents[2]
-PATIENCE = 120  # seconds
 COMPOSE = yaml.load((BASE_DIR / "docker-compose.yml").read_text(), yaml.CSafeLoader)
 GIVEN = ("postgres", "redis")  # these run already, and go on
 # What a service logs that has begun. A look at the health of what has not takes as long as a start.
@@ -66,11 +68,13 @@ class Compose:
         self.env = dict(line.split("=", 1) for line in lines if line and line[0] != "#")
 
     @classmethod
-    def install(cls, home, servers, env, *, left_out=(), more_words=None, **environment):
+    def install(
+        cls, home, servers, env, *, left_out=(), more_words=None, is_begun=False, **environment
+    ):
         """Lay out ``home``, with ``servers`` of this machine; all get ``environment`` as well.
 
         There are all services but those ``left_out``; ``more_words`` are added to the command
-        lines of those that it names.
+        lines of those that it names. If ``is_begun``, ours are forked in the block ``beginning``.
         """
         from backend import embedded  # a quarter of a second, which no call of ``docker`` needs
 
@@ -83,17 +87,19 @@ class Compose:
             "environment": environment,
             "left_out": left_out,
             "more_words": more_words or {},
+            "begun": str(home / "begun") if is_begun else None,
             "programs": str(embedded.postgres_programs()),
         }
         (home / "compose.json").write_text(json.dumps(decided))
         (home / ".env").write_text("".join(f"{name}={value}\n" for name, value in env.items()))
-        program = home / "bin" / "docker"
-        program.parent.mkdir()
-        program.write_text(
-            f"#!/bin/sh\nexport PYTHONPATH={BASE_DIR}\n"
-            f'exec {sys.executable} -m tests.standins.compose "$@"\n'
-        )
-        program.chmod(0o755)
+        programs = {"docker": f"export PYTHONPATH={BASE_DIR}\nexec {sys.executable} -m {__name__}"}
+        if is_begun:
+            ask = f"exec {sys.executable} -IS {begun.__file__} {home / 'begun'}"
+            programs = {name: f"{ask} {name}" for name in ("docker", "python")}
+        (home / "bin").mkdir()
+        for name, line in programs.items():
+            (home / "bin" / name).write_text(f'#!/bin/sh\n{line} "$@"\n')
+            (home / "bin" / name).chmod(0o755)
         for name in ("nginx.conf", "pgbouncer.ini"):
             (home / name).write_text(cls._at_home(home, name, decided))
         return cls(home)
@@ -134,6 +140,7 @@ class Compose:
         """Return a container's environment, with this Python and PostgreSQL on its path."""
         service = COMPOSE["services"][name]
         places = [
+            *([self.home / "bin"] if self.decided["begun"] else []),
             Path(sys.executable).parent,
             Path(self.decided["programs"]),
             os.environ["PATH"],
@@ -179,6 +186,26 @@ class Compose:
         return [self._here(filled_in(word, self.env)) for word in words]
 
     # --- processes ----------------------------------------------------------------------------
+    @contextmanager
+    def beginning(self):
+        """Keep the process of which ours are forked."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", begun.__name__, self.decided["begun"]],
+            cwd=BASE_DIR,
+            env=self.environment("web"),
+            stdin=subprocess.PIPE,
+        )
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while not Path(self.decided["begun"]).exists():
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield
+        finally:
+            process.stdin.close()
+            process.wait(PATIENCE)
+
     def replicas(self, name):
         count = self.services[name].get("deploy", {}).get("replicas", "1")
         return range(1, int(filled_in(str(count), self.env)) + 1)
@@ -206,7 +233,7 @@ class Compose:
     def run(self, name, command, **how):
         """Run ``command`` in a service's environment, in the foreground. Returns its status."""
         return subprocess.run(
-            command, cwd=BASE_DIR, env=self.environment(name), check=False, **how
+            command, cwd=BASE_DIR, env=self.environment(name), check=False, timeout=PATIENCE, **how
         ).returncode
 
     def up(self, *names):
@@ -266,22 +293,29 @@ class Compose:
             os.chown(temporary, owner.st_uid, owner.st_gid)
             account = [f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
             account += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-        with self.log(name, number).open("ab") as log:
-            said = log.tell()
-            child = subprocess.Popen(
-                [
-                    *(["setpriv", *account, "--"] if account else []),
-                    *self.words(self.services[name]["command"]),
-                    *self.words(self.decided["more_words"].get(name, [])),
-                ],
-                cwd=BASE_DIR,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        noted = {"pid": child.pid, "environment": environment, "said": said}
+        words = [
+            *(["setpriv", *account, "--"] if account else []),
+            *self.words(self.services[name]["command"]),
+            *self.words(self.decided["more_words"].get(name, [])),
+        ]
+        with self.log(name, number).open("ab") as log, open(os.devnull) as nothing:
+            said, files = log.tell(), (nothing, log, log)
+            if self.decided["begun"] and words[0] in ("gunicorn", "celery"):
+                numbers = [file.fileno() for file in files]
+                ask = self.decided["begun"], words, environment, BASE_DIR, numbers
+                pid = begun.ask(*ask, is_kept=True)
+            else:
+                stdin, stdout, stderr = files
+                pid = subprocess.Popen(
+                    words,
+                    cwd=BASE_DIR,
+                    env=environment,
+                    stdin=stdin,
+                    stdout=stdout,
+                    stderr=stderr,
+                    start_new_session=True,
+                ).pid
+        noted = {"pid": pid, "environment": environment, "said": said}
         self.noted(name, number).write_text(json.dumps(noted))
 
     def wait_until_healthy(self, name):
@@ -305,7 +339,11 @@ class Compose:
         how, *test = self.services[name]["healthcheck"]["test"]
         words = ["sh", "-c", *self.words(test)] if how == "CMD-SHELL" else self.words(test)
         asked = subprocess.run(
-            words, cwd=BASE_DIR, env=self.environment(name, number), capture_output=True
+            words,
+            cwd=BASE_DIR,
+            env=self.environment(name, number),
+            capture_output=True,
+            timeout=PATIENCE,
         )
         return asked.returncode == 0
 
