@@ -22,6 +22,7 @@ from tests.year import part_of_the_year
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds for what a worker or the clock has to bring about
+START = 300  # seconds; the first start loads a whole community
 TOKENS = frozenset({"access_token", "refresh_token", "session_token"})
 PERSONAL = frozenset({"password", "name", "phone", "openid", "text", "code"})
 
@@ -173,8 +174,10 @@ def linli(tmp_path_factory):
             start_new_session=True,
         )
     try:
-        while "Ctrl-C stops it" not in (home / "run.log").read_text():
-            assert process.poll() is None, (home / "run.log").read_text()
+        deadline = time.monotonic() + START
+        while "Ctrl-C stops it" not in (said := (home / "run.log").read_text()):
+            assert process.poll() is None, said
+            assert time.monotonic() < deadline, said
             time.sleep(0.2)
         yield Linli(home, process)
         if process.poll() is None:  # test_zz_run.py ends it in its own way

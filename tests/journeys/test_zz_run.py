@@ -81,7 +81,7 @@ class Terminal:
 
     def status_of(self, path):
         url = json.loads((self.home / "run.json").read_text())["url"]
-        connection = http.client.HTTPConnection(url.removeprefix("http://"))
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
         connection.request("GET", path)
         status = connection.getresponse().status
         connection.close()
@@ -186,6 +186,7 @@ def test_it_says_where_it_is_and_every_way_to_end_it_is_in_good_order(linli, ter
         ["sh", "-ec", f'. "{linli.home}/env"; "{sys.executable}" manage.py migrate --check'],
         cwd=BASE_DIR,
         env={"PATH": os.environ["PATH"]},
+        timeout=PATIENCE,
         check=True,
     )
 
@@ -204,34 +205,20 @@ def test_it_says_where_it_is_and_every_way_to_end_it_is_in_good_order(linli, ter
     assert not (linli.home / "run.json").exists()
     assert not (linli.home / "env").exists()
 
-    # The next day; the supervisor itself is killed.
+    # The next day; and a part dies.
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         port = taken.getsockname()[1]
         third = terminal.start_and_wait(port)
         assert f"Port {port} is taken" in third.said()
     assert (linli.home / "secrets.json").read_text() == secrets
     assert json.loads((linli.home / "demo.json").read_text()) == demo
-    third.kill()
-    third.wait()
+    ends_with_its_worker(terminal, third)
 
-    # The next start carries on; and a part dies, while the demo community is being loaded.
+    # The supervisor itself is killed. The next start carries on, until Ctrl-C before it is up.
     fourth = terminal.start(free_port())
-    eventually(lambda: "Demo community: loading" in fourth.said())
-    assert terminal.status_of("/readyz") == 200
-    eventually(lambda: " ready." in (linli.home / "log" / "worker.log").read_text())
-    worker = next(
-        child
-        for child in psutil.Process(fourth.pid).children()
-        if {"celery", "worker"} <= set(child.cmdline())
-    )
-    worker.kill()
-    assert fourth.wait(PATIENCE) == 1
-    assert f"worker has died (status {-signal.SIGKILL})" in fourth.said()
-    log = (linli.home / "log" / "worker.log").read_text()
-    assert log.splitlines()[-1] in fourth.said()  # the end of its log
-    assert terminal.processes() == []
-
-    # Ctrl-C before it is up.
+    eventually(lambda: "applying migrations" in fourth.said())
+    fourth.kill()
+    fourth.wait(PATIENCE)
     fifth = terminal.start(free_port())
     eventually(lambda: "applying migrations" in fifth.said())
     fifth.send_signal(signal.SIGINT)
@@ -240,10 +227,33 @@ def test_it_says_where_it_is_and_every_way_to_end_it_is_in_good_order(linli, ter
 
     if not IS_LONG:
         return
-    # Told to stop while the demo community is being loaded, when everything else is up.
-    sixth = terminal.start(free_port())
-    eventually(lambda: "Demo community: loading" in sixth.said())
-    sixth.terminate()
-    assert sixth.wait(PATIENCE) == 0
-    assert "Demo community: loaded" not in sixth.said()
+    # All of it when everything is up, or all but the demo community, which is being loaded.
+    sixth = terminal.start_and_wait(free_port())
+    sixth.kill()
+    sixth.wait(PATIENCE)
+    seventh = terminal.start(free_port())
+    eventually(lambda: "Demo community: loading" in seventh.said())
+    assert terminal.status_of("/readyz") == 200
+    ends_with_its_worker(terminal, seventh)
+    eighth = terminal.start(free_port())
+    eventually(lambda: "Demo community: loading" in eighth.said())
+    eighth.terminate()
+    assert eighth.wait(PATIENCE) == 0
+    assert "Demo community: loaded" not in eighth.said()
+    assert terminal.processes() == []
+
+
+def ends_with_its_worker(terminal, process):
+    """Kill the worker of ``make run``, which ends and says what has died."""
+    worker_log = terminal.home / "log" / "worker.log"
+    eventually(lambda: " ready." in worker_log.read_text())
+    worker = next(
+        child
+        for child in psutil.Process(process.pid).children()
+        if {"celery", "worker"} <= set(child.cmdline())
+    )
+    worker.kill()
+    assert process.wait(PATIENCE) == 1
+    assert f"worker has died (status {-signal.SIGKILL})" in process.said()
+    assert worker_log.read_text().splitlines()[-1] in process.said()  # the end of its log
     assert terminal.processes() == []
