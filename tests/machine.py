@@ -59,6 +59,7 @@ class Machine:
             [embedded.postgres_programs() / "pg_dump", *DUMP, address_of_ours()],
             check=True,
             capture_output=True,
+            timeout=PATIENCE,
         ).stdout
         address = self.start_database()
         subprocess.run(
@@ -66,6 +67,7 @@ class Machine:
             input=dump,
             check=True,
             stdout=subprocess.DEVNULL,
+            timeout=PATIENCE,
         )
         return address
 
@@ -97,5 +99,5 @@ class Machine:
         if with_family:
             for process in family[1:]:
                 process.kill()
-        child.process.wait()
+        child.process.wait(PATIENCE)
         psutil.wait_procs(family[1:], timeout=PATIENCE)

@@ -11,12 +11,14 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from select import select
 from uuid import uuid4
 
 import psycopg
 from cryptography.fernet import Fernet
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120  # seconds
 
 
 class Elsewhere:
@@ -47,6 +49,7 @@ class Elsewhere:
 
     def _tell(self, command, *arguments):
         self._send(command, *arguments)
+        assert select([self.process.stdout], [], [], PATIENCE)[0], "There is no answer."
         answer = self.process.stdout.readline()
         assert answer, "It died: what it said is above."
         return json.loads(answer)
@@ -60,17 +63,21 @@ class Elsewhere:
         with psycopg.connect(self.database_url) as locked:
             locked.execute(f"LOCK TABLE {waiting_for}")
             self._send("manage", *map(str, arguments))
-            while not self.sql("SELECT pid FROM pg_locks WHERE NOT granted"):
-                assert self.process.poll() is None
-                time.sleep(0.05)
+            self._eventually(lambda: self.sql("SELECT pid FROM pg_locks WHERE NOT granted"))
             self.process.kill()
-            self.process.communicate()
-        while self.sql(
+            self.process.wait(PATIENCE)
+        others = (
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
             " AND pid <> pg_backend_pid()"
-        ):
-            time.sleep(0.05)
+        )
+        self._eventually(lambda: not self.sql(others))
         self._start()
+
+    def _eventually(self, condition):
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.05)
 
     def asks(self, method, path, body=None, token=None, key=None):
         """Send a request. Returns the status and the body of its answer."""
@@ -108,7 +115,7 @@ def started(**env):
             yield other
         finally:
             other.process.stdin.close()
-            other.process.wait()
+            other.process.wait(PATIENCE)
 
 
 # --- in the other process ---------------------------------------------------------------------

@@ -223,7 +223,7 @@ def test_a_run_whose_worker_was_killed_is_run_by_the_next(clock, monkeypatch):
     with monkeypatch.context() as dying:
         dying.setattr(services, "import_string", lambda path: die)
         worker = forked(services.run, run.pk)
-        worker.join()
+        worker.join(60)
     run.refresh_from_db()
     assert (worker.exitcode, run.tries, run.finished_at) == (-signal.SIGKILL, 1, None)
     assert run.leased_until > now + Queue.DEFAULT.limit  # as long as it may have taken

@@ -185,6 +185,10 @@ def eventually(condition):
     return outcome
 
 
+def run(words, **how):
+    return subprocess.run(words, cwd=BASE_DIR, timeout=PATIENCE, **how)
+
+
 def told(url):
     """What is answered at ``url`` to who knows the token of the metrics."""
     asked = {"Authorization": f"Bearer {METRICS_TOKEN}"}
@@ -219,7 +223,7 @@ def test_each_command_line_does_its_work_and_each_health_check_sees_it(tmp_path,
         how, *test = SERVICES[name]["healthcheck"]["test"]
         words = [filled_in(word) for word in test]
         words = ["sh", "-c", *words] if how == "CMD-SHELL" else words
-        return subprocess.run(words, cwd=BASE_DIR, env=environments[name]).returncode == 0
+        return run(words, env=environments[name]).returncode == 0
 
     with ExitStack() as stack:
         address = stack.enter_context(copy_of_template())
@@ -238,7 +242,7 @@ def test_each_command_line_does_its_work_and_each_health_check_sees_it(tmp_path,
         environments["bulk"]["LINLI_METRICS_PORT"] = free_port()  # another machine's, there
 
         # It finds all migrations made: those of the copy, and of each new test database, were.
-        subprocess.run(command("migrate"), cwd=BASE_DIR, env=environments["migrate"], check=True)
+        run(command("migrate"), env=environments["migrate"], check=True)
 
         try:
             for name in BEGUN:
@@ -290,9 +294,8 @@ def test_the_image_collects_its_static_files_without_secrets(tmp_path):
     lines = DOCKERFILE.replace("\\\n", " ").splitlines()
     line = next(line for line in lines if line.startswith("RUN ") and "collectstatic" in line)
     words = shlex.split(line.removeprefix("RUN "))
-    subprocess.run(
+    run(
         ["env", *words],
-        cwd=BASE_DIR,
         env={
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "LINLI_HOME": str(tmp_path),
@@ -344,7 +347,7 @@ def test_the_standby_copies_what_there_is_follows_and_goes_on_after_a_restart(
                     "standby", command, log=log, env=environment, account=account
                 )
                 with embedded.stopping(child):
-                    eventually(lambda: subprocess.run(healthy, env=environment).returncode == 0)
+                    eventually(lambda: run(healthy, env=environment).returncode == 0)
                     assert child.running, child.log_tail()
                     database.execute("INSERT INTO seen VALUES (%s)", [number])
                     rows = [(one,) for one in range(1, number + 1)]

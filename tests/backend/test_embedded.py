@@ -246,6 +246,7 @@ def test_root_needs_no_directory_opened_to_others(new_home, tmp_path):
         env=bare_environment(PYTHONPATH=str(tmp_path / "wheels")),
         capture_output=True,
         text=True,
+        timeout=PATIENCE,
     )
 
     assert done.stderr == ""
@@ -279,6 +280,7 @@ def test_an_ordinary_user_runs_them_as_itself(new_home, tmp_path):
         env=bare_environment(),
         capture_output=True,
         text=True,
+        timeout=PATIENCE,
     )
     assert (done.stdout, done.stderr) == ("True\n", "")
 
@@ -336,7 +338,7 @@ def test_a_killed_supervisor_takes_the_servers_along(home, supervisor):
     process, urls = supervisor()
     remember(urls)
     process.kill()
-    process.wait()
+    process.wait(PATIENCE)
 
     eventually(lambda: processes_below(home) == [])
 
@@ -345,7 +347,7 @@ def test_after_a_kill_the_next_start_carries_on_at_once(home, supervisor):
     process, urls = supervisor()
     remember(urls)
     process.kill()
-    process.wait()
+    process.wait(PATIENCE)
 
     with embedded.servers(home, durable=True) as running:
         assert remembered(running.environment) == "邻里"
@@ -384,7 +386,7 @@ def test_a_lock_file_left_empty_or_naming_somebody_else_is_no_obstacle(home, con
         assert somebody.poll() is None
     finally:
         somebody.kill()
-        somebody.wait()
+        somebody.wait(PATIENCE)
 
 
 def test_an_interrupted_first_start_leaves_no_half_made_data(new_home):
@@ -438,7 +440,7 @@ def test_a_command_finds_throwaway_servers_quick_or_durable_which_go_with_it(
     command = [sys.executable, "-c", script]
     process = command_beside_servers(*command, options=options, TMPDIR=str(tmp_path))
 
-    assert process.communicate()[0] == f"linli {fsync} True\n"
+    assert process.communicate(timeout=PATIENCE)[0] == f"linli {fsync} True\n"
     assert process.returncode == 0
     assert list(tmp_path.iterdir()) == []
     assert processes_below(tmp_path) == []
@@ -461,7 +463,7 @@ def command_beside_valkey(*command, **environment):
 )
 def test_the_status_is_the_commands(tmp_path, command, status):
     process = command_beside_valkey(*command, TMPDIR=str(tmp_path))
-    process.communicate()
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == status
     assert list(tmp_path.iterdir()) == []
 
@@ -475,7 +477,7 @@ def test_a_signal_is_the_commands_to_answer(tmp_path, how):
 
     process.send_signal(how)
 
-    assert process.communicate()[0] == f"heard {name}\n"
+    assert process.communicate(timeout=PATIENCE)[0] == f"heard {name}\n"
     assert process.returncode == 5
     assert processes_below(tmp_path) == []
 
@@ -496,6 +498,6 @@ def test_a_command_whose_keeper_is_killed_ends_too(tmp_path):
     process = command_beside_valkey("sh", "-c", "echo $$; exec sleep 1000", TMPDIR=str(tmp_path))
     sleeper = psutil.Process(int(process.stdout.readline()))
     process.kill()
-    process.wait()
+    process.wait(PATIENCE)
     eventually(lambda: not sleeper.is_running() or sleeper.status() == psutil.STATUS_ZOMBIE)
     eventually(lambda: processes_below(tmp_path) == [])

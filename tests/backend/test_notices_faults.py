@@ -50,13 +50,14 @@ class Clockwork(Outbox):
     """A machine with two workers, and two beats that know nothing of each other."""
 
     def start(self):
+        self.beats = []
         super().start()
-        self.beats = [forked(beat, str(self.home / f"schedule{number}")) for number in (1, 2)]
+        self.beats += [forked(beat, str(self.home / f"schedule{number}")) for number in (1, 2)]
 
     def stop(self):
         for one in self.beats:
             one.kill()
-            one.join()
+            one.join(PATIENCE)
         super().stop()
 
     def sweep(self):
@@ -180,7 +181,6 @@ def machine(owed, _set_up, settings, monkeypatch, tmp_path_factory):
         machine = Clockwork(tmp_path_factory.mktemp("machine"), monkeypatch, stack)
         machine.start()
         yield machine
-        machine.stop()
 
 
 def still_owed():

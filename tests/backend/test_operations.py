@@ -161,6 +161,7 @@ def linli(
         [embedded.postgres_programs() / "pg_dump", "--no-owner", address_of_ours()],
         check=True,
         capture_output=True,
+        timeout=PATIENCE,
     ).stdout
     monkeypatch.delenv("DATABASE_URL")
     monkeypatch.delenv("REDIS_URL")
@@ -172,6 +173,7 @@ def linli(
             input=dump,
             check=True,
             stdout=subprocess.DEVNULL,
+            timeout=PATIENCE,
         )
         env = {
             "POSTGRES_PASSWORD": "one",
@@ -346,6 +348,7 @@ def test_two_webs_share_three_connections_and_one_that_ends_costs_nobody_an_answ
         ["python", "manage.py", "migrate", "--skip-checks", *([] if IS_LONG else ["accounts"])],
         cwd=ROOT,
         env=environment | {"DATABASE_URL": f"{address}/fresh"},
+        timeout=PATIENCE,
         check=True,
     )
 

@@ -133,17 +133,19 @@ class Outbox(Machine):
         super().start()
         self.everything.callback(setattr, app.conf, "broker_url", app.conf.broker_url)
         app.conf.broker_url = self.redis_url
-        self.workers = [forked(work) for _ in range(WORKERS)]
+        self.workers = []
+        self.everything.callback(self.stop)
+        self.workers += [forked(work) for _ in range(WORKERS)]
 
     def stop(self):
         for worker in self.workers:
             worker.kill()
-            worker.join()
+            worker.join(PATIENCE)
 
     def kill_worker(self, draw):
         number = draw.randrange(WORKERS)
         self.workers[number].kill()
-        self.workers[number].join()
+        self.workers[number].join(PATIENCE)
         self.workers[number] = forked(work)
 
     def flush_redis(self, draw):
@@ -163,8 +165,8 @@ class Outbox(Machine):
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self.everything.callback(again.wait)
-        self.everything.callback(again.terminate)
+        self.everything.callback(again.wait, PATIENCE)
+        self.everything.callback(again.kill)
 
     def sweep(self):
         with suppress(NoBroker), app.connection_for_write() as queue:
@@ -260,7 +262,6 @@ def machine(owed, _by_few, monkeypatch):
         with connection.cursor() as cursor:
             cursor.execute(EFFECTS)
         yield machine
-        machine.stop()
 
 
 def still_owed():

@@ -103,7 +103,7 @@ class Pair:
 
     def vanish(self):
         self.standby.process.kill()
-        self.standby.process.wait()
+        self.standby.process.wait(PATIENCE)
 
     def at_standby(self, statement):
         return self._ask(self.standby_url, statement)
@@ -148,10 +148,13 @@ class Pair:
 def load(url):
     """Copy the database of this test to ``url``."""
     dump = subprocess.run(
-        [PROGRAMS / "pg_dump", *DUMP, address_of_ours()], check=True, capture_output=True
+        [PROGRAMS / "pg_dump", *DUMP, address_of_ours()],
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE,
     ).stdout
     words = [PROGRAMS / "psql", "-qv", "ON_ERROR_STOP=1", url]
-    subprocess.run(words, input=dump, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(words, input=dump, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
 
 
 @contextmanager

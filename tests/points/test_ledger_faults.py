@@ -158,7 +158,7 @@ class Crowd:
         draw, killed = Random(THREADS), 0
         try:
             with connection.cursor() as cursor:
-                while self.steps.get() is not None:
+                while self.steps.get(timeout=300) is not None:
                     if draw.random() < 0.2:
                         cursor.execute(KILL)
                         killed += len(cursor.fetchall())

@@ -245,7 +245,7 @@ def test_the_year_is_paid_once_to_the_fen_though_the_worker_is_killed(wechat_pay
         worker = forked(work, community)
         worker.join(draw.uniform(0.2, 1.5))
         worker.kill()
-        worker.join()
+        worker.join(60)
         assert worker.exitcode == -9
         killed += 1
         for number in draw.sample(sorted(wechat_pay.bills), len(wechat_pay.bills) // 2):
