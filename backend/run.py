@@ -230,12 +230,12 @@ def start_celery(
 def wait_until_ready(port: int, everything: Iterable[Child]) -> None:
     """Return once /readyz answers 200. Raises StartError if that takes too long, or one dies."""
     deadline = time.monotonic() + READY_SECONDS
+    client = httpx.Client(timeout=10, trust_env=False)  # one, for it takes long to make
     while True:
         raise_if_one_died(everything)
         answer: object = "nothing"
         with suppress(httpx.HTTPError):
-            url = f"http://127.0.0.1:{port}/readyz"
-            answer = httpx.get(url, timeout=10, trust_env=False).status_code
+            answer = client.get(f"http://127.0.0.1:{port}/readyz").status_code
         if answer == 200:
             return
         if time.monotonic() > deadline:

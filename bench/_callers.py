@@ -82,7 +82,7 @@ def main(number: int) -> None:
 
 def _connected_to(url: str) -> http.client.HTTPConnection:
     server = urlsplit(url)
-    return http.client.HTTPConnection(server.hostname or "", server.port)
+    return http.client.HTTPConnection(server.hostname or "", server.port, timeout=120)
 
 
 if __name__ == "__main__":

@@ -24,11 +24,15 @@ PASSWORD = "correct horse battery staple"  # noqa: S105  # of a bench's people a
 
 @contextmanager
 def live_server(settings: str = "bench._web_settings") -> Iterator[str]:
-    """Start web as `make run` does, but for the workers and ``settings``. Yields its address."""
+    """Start web as `make run` does, but for ``settings`` and the workers, for whom the project is
+    read once. Yields its address."""
     with tempfile.TemporaryDirectory(prefix="linli-") as name, listen(8000) as listener:
         home = Path(name)
         (home / "log").mkdir()
-        environment = os.environ | {"DJANGO_SETTINGS_MODULE": settings}
+        environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": settings,
+            "GUNICORN_CMD_ARGS": "--preload",
+        }
         port = listener.getsockname()[1]
         with stopping(web := start_web(home, environment, listener, workers=WORKERS)):
             wait_until_ready(port, [web])

@@ -1,6 +1,6 @@
 """Notices through the inbox against bare inserts, and a sweep when there is a past.
 
-BENCH_NOTICES (20000) due notices of BENCH_SHARES (4) communities are delivered by 2 worker
+BENCH_NOTICES (20000) due notices of BENCH_SHARES (4) communities are delivered by BENCH_WORKERS (2)
 processes (``_delivering``), which do what Celery's workers do with the shares of a sweep. The floor
 is the same rows, delivered already, inserted by one connection in statements of a thousand, without
 Django; sides take turns, BENCH_ROUNDS (5) times. BENCH_TOLD=SMALL,LARGE (5000,5000000) are the
@@ -26,7 +26,7 @@ from bench._database import own_database
 from bench._outcome import Outcome, asked, asked_pair
 from bench._team import team
 
-WORKERS, AT_ONCE, COMMUNITIES = 2, 1_000, 20
+WORKERS, AT_ONCE, COMMUNITIES = asked("WORKERS", 2), 1_000, 20
 FACTS = {
     "activity": "交通劝导",
     "place": "东门",

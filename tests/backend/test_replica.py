@@ -221,12 +221,16 @@ class Web:
 
     def __init__(self, url, headers):
         self.url, self.headers = url, {**headers, "": {}}
+        # One for all requests, for it takes long to make; each of them has its own connection.
+        self.client = httpx.Client(
+            timeout=PATIENCE, limits=httpx.Limits(max_keepalive_connections=0)
+        )
 
     def get(self, path, who=""):
         return self.send(path, self.headers[who])
 
     def send(self, path, headers):
-        answer = httpx.get(f"{self.url}{path}", headers=headers, timeout=PATIENCE)
+        answer = self.client.get(f"{self.url}{path}", headers=headers)
         assert answer.status_code < 500, (path, answer.text)
         return answer
 

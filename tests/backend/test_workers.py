@@ -35,8 +35,7 @@ class Workers:
 
     def start(self):
         self.children = run.start_workers(self.home, self.environment)
-        for child in self.children:
-            self.eventually(lambda child=child: " ready." in child.log.read_text())
+        return self.children
 
     def stop(self):
         embedded.stop(*self.children)
@@ -70,7 +69,8 @@ def workers(tmp_path, monkeypatch):
         stack.callback(setattr, app.conf, "broker_url", before)
         workers = Workers(tmp_path, servers.redis_url)
         stack.callback(workers.stop)
-        workers.start()
+        for child in workers.start():
+            workers.eventually(lambda child=child: " ready." in child.log.read_text())
         yield workers
 
 
@@ -141,7 +141,8 @@ def test_bulk_delays_nothing_urgent_and_what_takes_too_much_is_ended_or_given_ba
     assert "long ended" not in workers.told()
 
     workers.flag.touch()
-    workers.start()
+    quick, _ = workers.start()
+    quick.process.kill()  # nothing is left for it
     workers.says("long ended")
 
     assert Counter(workers.told()) == {

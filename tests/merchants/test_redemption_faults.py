@@ -124,16 +124,17 @@ class Till:
         self.url, self.clerk = url, clerk
         self.address = f"{url}/api/v1/merchants/{shop.pk}/scans"
         self.token, self.lost = None, 0
+        # One for all scans, for it takes long to make; each of them has its own connection.
+        self.client = httpx.Client(timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
 
     def scan(self, code):
         for _ in range(TRIES):
             try:
                 self.token = self.token or token_of(self.url, self.clerk)
-                answer = httpx.post(
+                answer = self.client.post(
                     self.address,
                     json={"code": code},
                     headers={"Authorization": f"Bearer {self.token}", "Idempotency-Key": code},
-                    timeout=30,
                 )
             except (httpx.TransportError, KeyError, ValueError):  # none, or none that lets us in
                 self.wait()
