@@ -48,7 +48,7 @@ def eventually(condition):
     deadline = time.monotonic() + PATIENCE
     while not (outcome := condition()):
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
+        time.sleep(0.2)  # a look may be three requests
     return outcome
 
 
