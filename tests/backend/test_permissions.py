@@ -5,18 +5,27 @@ in queries is in tests/golden/queries.txt. ``LINLI_WRITE_GOLDEN=1`` writes both 
 
 The long proof (tests/long.py) asks all that the table tells. The short one asks about each thing of
 the lake, and about an estate's own in one operation of three, for few selectors say who reaches
-those. It asks as everybody who is refused and, of those who are not, as one in six, other ones each
-time. That the first of them succeeds, and what it costs, test_api_fuzz.py proves for all.
+those. As one caller in twelve, another one each time, it sends the request, and as whoever is
+refused in another way than by 404. As all others who are refused it asks the operation's finder
+alone, and sends the request if that finds anything. That the first of those who are not refused
+succeeds, and what it costs, test_api_fuzz.py proves for all.
 """
 
 import itertools
 import os
+import time
 
 import pytest
 from django.core.cache import cache
+from django.db.models import QuerySet
+from django.test import RequestFactory
+from django.urls import resolve
+from rest_framework.request import Request
 
+from backend.accounts.models import User
 from backend.api.renderers import PROBLEM_TYPE
-from tests.backend.town import CALLERS
+from backend.top.calls import API, REFUSED, Caller
+from tests.backend.town import CALLERS, undone
 from tests.backend.walks import (
     GOLDEN,
     LOG_IN,
@@ -32,7 +41,7 @@ from tests.long import IS_LONG
 WRITES = bool(os.environ.get("LINLI_WRITE_GOLDEN"))
 ASKS_ALL = IS_LONG or WRITES
 WIDTH = 48
-ONE_IN = 6
+UNFOUND = ("404", "none")
 PARTS = 2  # of the walk, for several workers at once
 OF_NO_COMMUNITY = ("consents_list", "labels_list", "me_consents_list", "rule_templates_list")
 
@@ -104,9 +113,47 @@ def callers(row, turn, *, first):
     if ASKS_ALL or row is None:
         return CALLERS
     succeed = [caller for caller in CALLERS if row[caller] == "ok"]
-    refused = [caller for caller in CALLERS if row[caller] != "ok"]
-    others = CALLERS[turn % ONE_IN :: ONE_IN]
-    return [*dict.fromkeys([*succeed[:first], *refused, *others])]
+    refused = [caller for caller in CALLERS if row[caller] not in ("ok", *UNFOUND)]
+    return [*dict.fromkeys([*succeed[:first], *refused, CALLERS[turn % len(CALLERS)]])]
+
+
+class Inside:
+    """Who asks finders alone, each once about the same thing for all operations that have it."""
+
+    def __init__(self, name):
+        asked = RequestFactory().get("/")
+        asked.user = User.objects.get(username=name)
+        asked.claims = {"methods": ["password", "mfa"], "issued_ms": time.time() * 1_000}
+        self.caller, self.request, self.known = Caller(asked), Request(asked), {}
+        self.request.user, self.request.places_found = asked.user, {}
+
+    def finds(self, method, address):
+        view, _, named = resolve(address)
+        read_by = [getattr(view.cls, "finds", None)]
+        finds, *_ = getattr(getattr(view.cls, method), "parts", read_by)
+        if finds is None:
+            with undone():
+                return self.caller.may(method, address.removeprefix(API))
+        key = *named.items(), made_of(finds)
+        if key not in self.known:
+            try:
+                found = finds(self.request, **named)
+                self.known[key] = not isinstance(found, QuerySet) or found.exists()
+            except REFUSED:
+                self.known[key] = False
+        return self.known[key]
+
+
+def made_of(thing):
+    """Return what tells a finder from others: its code, and what that was given."""
+    given = [cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()]
+    return getattr(thing, "__code__", thing), getattr(thing, "__module__", ""), *map(made_of, given)
+
+
+def found_by(within, row, method, address):
+    """Return the callers who find nothing as ``row`` tells, and for whom the finder finds it."""
+    refused = [caller for caller in within if row and row[caller] in UNFOUND]
+    return [one for one in refused if within[one].finds(method.lower(), address)]
 
 
 def choices(operation_id, place, numbers, row):
@@ -187,7 +234,10 @@ def test_what_is_read_of_a_community_holds_nothing_of_anothers(town, subtests):
 @pytest.mark.parametrize("part", range(PARTS))
 def test_everybody_may_do_what_the_table_says_and_it_costs_as_much(town, part):
     table, costs, codes, known = {}, {}, documented(), rows_told()
-    for number, (operation_id, method, path, names) in enumerate(list(operations())[part::PARTS]):
+    within = {} if ASKS_ALL else {name: Inside(name) for name in CALLERS[1:]}
+    every = list(operations())
+    some = every[len(every) * part // PARTS : len(every) * (part + 1) // PARTS]
+    for number, (operation_id, method, path, names) in enumerate(some):
         is_list = operation_id.endswith("_list") and not names
         is_list &= operation_id not in OF_NO_COMMUNITY
         asked = {}  # by address: a list has one, and in its answers the things of each place
@@ -204,12 +254,13 @@ def test_everybody_may_do_what_the_table_says_and_it_costs_as_much(town, part):
             ids = [*itertools.chain(*(rows[name] for name in rows if name != "code"))]
             cache.clear()  # of how often they asked
             turn = number // 3 if is_estate else number
-            whom = callers(told, turn, first=is_list or is_estate)
             # The first of those things with which anybody succeeds, or the last.
             for which in choices(operation_id, place, [len(rows[name]) for name in names], told):
                 values = {name: rows[name][at] for name, at in zip(names, which, strict=True)}
                 address = path.format(**values)
                 answers = asked.setdefault(address, {})
+                whom = callers(told, turn, first=is_list or is_estate)
+                whom = [*dict.fromkeys([*whom, *found_by(within, told, method, address)])]
                 for caller in whom:
                     if caller not in answers:
                         answers[caller] = ask(method, address, body, town.headers[caller])
