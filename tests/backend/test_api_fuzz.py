@@ -223,17 +223,21 @@ def fields(operation, media_type):
 def test_every_operation_succeeds_as_documented_and_nothing_spoilt_breaks_it(
     town, operations, subtests
 ):
+    """The short proof spoils a request of one operation in three, and sends one in three again:
+    what refuses and what is kept are read in one place for all."""
     known = ways(town)
     for turn, operation in enumerate(operations):
         with subtests.test(operation.label):
-            way = known[operation.label]
+            way, is_its_turn = known[operation.label], IS_LONG or turn % 3 == 0
             # The statistics of one transaction on one server tell what was written.
-            again = keeps(way) and way.operation_id not in ENDS_THE_LOG_IN
+            again = keeps(way) and way.operation_id not in ENDS_THE_LOG_IN and is_its_turn
             case, headers = way_in(operation, way, again=again and not cluster.is_used())
+            if not is_its_turn:
+                continue
             nothing_unknown_is_swallowed(operation, case, headers)
             if operation.body:
-                no_body_breaks(operation, case, headers, turn)
-            for parameter, value in some(itertools.product(operation.query, MEAN_TEXTS), turn):
+                no_body_breaks(operation, case, headers, turn // 3)
+            for parameter, value in some(itertools.product(operation.query, MEAN_TEXTS), turn // 3):
                 ask(case, headers, params={parameter.name: value})
 
 
