@@ -22,6 +22,7 @@ from backend.privacy.services import erasure
 from points.ledger.selectors import public_figures, wallet_of
 from points.models import Account, Award, Rule
 from points.rules import services as rules
+from tests.long import IS_LONG
 from volunteers.attendance.errors import OwnHours
 from volunteers.attendance.services import hours, sign_ups
 from volunteers.models import Activity, Attendance, Shift, Volunteer
@@ -133,19 +134,25 @@ def nothing(good, known=0, bad=1):
 
 @pytest.mark.slow
 def test_the_real_year_waits_for_verification(take, bishahu):
-    bishahu(240)
-    path = BISHAHU / "hours.csv"
-    assert take(path, "--dry-run", community="bishahu") == (nothing(1168, bad=0), [], "")
+    """The short proof has that of the first 40 volunteers."""
+    volunteers, count, minutes = (240, 1168, 144_000) if IS_LONG else (40, 196, 23_085)
+    bishahu(volunteers)
+    theirs = "".join(
+        ",".join(row.values()) + "\n"
+        for row in rows_of("hours.csv")
+        if int(row["手机号"][-3:]) <= volunteers
+    )
+    assert take(theirs, "--dry-run", community="bishahu") == (nothing(count, bad=0), [], "")
     assert not Activity.objects.exists()
     assert not Attendance.objects.exists()
 
-    assert take(path, community="bishahu") == (created(1168), [], "")
-    assert Attendance.objects.aggregate(minutes=Sum("worked_minutes")) == {"minutes": 144_000}
+    assert take(theirs, community="bishahu") == (created(count), [], "")
+    assert Attendance.objects.aggregate(minutes=Sum("worked_minutes")) == {"minutes": minutes}
     assert set(Attendance.objects.values_list("status", flat=True)) == {"checked_out"}
     assert not Award.objects.exists()
     figures = [model.objects.count() for model in (Activity, Shift, Attendance)]
 
-    assert take(path, community="bishahu") == (created(0, unchanged=1168), [], "")
+    assert take(theirs, community="bishahu") == (created(0, unchanged=count), [], "")
     assert [model.objects.count() for model in (Activity, Shift, Attendance)] == figures
 
 

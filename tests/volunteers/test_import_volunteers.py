@@ -19,6 +19,7 @@ from backend.communities.models import Community
 from backend.communities.selectors import communities_of
 from backend.communities.services import places
 from backend.privacy.services import erasure
+from tests.long import IS_LONG
 from volunteers.models import Volunteer
 from volunteers.people.errors import JoinRequestStatusWrong
 from volunteers.people.services import joining, people
@@ -81,9 +82,13 @@ def enrolled() -> set[tuple[str, str, str, str]]:
 
 
 @pytest.mark.slow
-def test_the_real_file_is_imported_once(take, lake):
-    assert take(REAL, "--dry-run") == (
-        "Nothing was imported. Rows good and new: 240, good and already there: 0, bad: 0.",
+def test_the_real_file_is_imported_once(take, lake, tmp_path):
+    """The short proof has its beginning."""
+    lines = REAL.read_text().splitlines(keepends=True)
+    some, count = tmp_path / "some.csv", 240 if IS_LONG else 60
+    some.write_text("".join(lines[: 1 + count]))
+    assert take(some, "--dry-run") == (
+        f"Nothing was imported. Rows good and new: {count}, good and already there: 0, bad: 0.",
         [],
         "",
     )
@@ -91,13 +96,13 @@ def test_the_real_file_is_imported_once(take, lake):
     assert not User.objects.exists()
     assert Community.objects.get() == lake
 
-    assert take(REAL) == ("Rows created: 240, unchanged: 0, skipped: 0.", [], "")
-    assert enrolled() == {tuple(row.values()) for row in rows_of(REAL)}
-    estates = {row["小区"] for row in rows_of(REAL)}
+    assert take(some) == (f"Rows created: {count}, unchanged: 0, skipped: 0.", [], "")
+    assert enrolled() == {tuple(row.values()) for row in rows_of(some)}
+    estates = {row["小区"] for row in rows_of(some)}
     assert set(lake.children.values_list("name", flat=True)) == estates
 
-    assert take(REAL) == ("Rows created: 0, unchanged: 240, skipped: 0.", [], "")
-    assert (Volunteer.objects.count(), User.objects.count()) == (240, 240)
+    assert take(some) == (f"Rows created: 0, unchanged: {count}, skipped: 0.", [], "")
+    assert (Volunteer.objects.count(), User.objects.count()) == (count, count)
 
 
 def test_who_is_imported_can_log_in_only_once_they_have_a_password(take, lake):
