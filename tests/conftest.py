@@ -266,6 +266,7 @@ DECLARE
     has_rows bool;
 BEGIN
     SET LOCAL session_replication_role = replica;
+    SET LOCAL lock_timeout = '1min';  -- a test that left a transaction open fails the next
     FOR found IN
         SELECT oid FROM pg_class
         WHERE relkind IN ('r', 'p') AND NOT relispartition

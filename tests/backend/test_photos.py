@@ -300,7 +300,7 @@ def test_the_decoder_has_bounds_of_its_own():
         "decoding.confine(); print(sorted(os.environ)); bytearray(2**30)"
     )
     done = subprocess.run(
-        [sys.executable, "-I", "-c", program], env={}, capture_output=True, text=True
+        [sys.executable, "-I", "-c", program], env={}, capture_output=True, text=True, timeout=60
     )
 
     assert done.returncode != 0

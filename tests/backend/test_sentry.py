@@ -93,6 +93,7 @@ def told():
         },
         capture_output=True,
         text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     yield server, done.stdout.strip()
