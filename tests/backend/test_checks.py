@@ -79,7 +79,7 @@ def test_the_books_tell_the_event_behind_every_transfer(lake, town, client):
 
 @pytest.mark.slow
 def test_nothing_is_found_in_the_demo(db, tmp_path, monkeypatch):
-    year = part_of_the_year(tmp_path / "bishahu", of=44, kept=[1, 3])
+    year = part_of_the_year(tmp_path / "bishahu", of=88, kept=[1, 3])
     monkeypatch.setattr(demo, "SCENARIO", year)
 
     demo.load(home=tmp_path, tell=str, watch=iter)

@@ -19,6 +19,7 @@ from points.ledger import errors as ledger_errors
 from points.ledger import services as ledger
 from points.ledger.selectors import balance
 from points.models import Account, Claim, Fund, Hold, TopUp, Transfer
+from tests.long import IS_LONG
 from tests.verified import found_in, found_in_books, untriggered
 
 Status = Claim.Status
@@ -926,7 +927,7 @@ def test_those_who_have_a_wallet_locked_may_claim_while_others_are_paid(
 
 
 # --- a year of 乌珠尔 -------------------------------------------------------------------------
-@pytest.mark.parametrize("pieces", [1, 5], ids=["at once", "in pieces"])
+@pytest.mark.parametrize("pieces", [1, 5] if IS_LONG else [5])
 def test_the_year_of_wuzhuer_comes_out_to_the_fen(lake, qian, zhao, person, pieces):
     """Red packets by the tariff, out of 200,000 yuan; in pieces, the first pays the least."""
     rules, expected = (
