@@ -30,6 +30,7 @@ from backend.privacy.services import exports
 from backend.verification.models import Verification
 from backend.webhooks import signing
 from backend.webhooks.models import Delivery, Endpoint
+from tests.long import times
 from tests.standins.webhook_receiver import Receiver
 from volunteers.models import Report, Screening
 
@@ -497,10 +498,10 @@ def test_each_of_a_claim_may_end_in_its_own_way(name, owe, acting):
 @pytest.mark.parametrize(
     "name", [name for name in KINDS if kinds.registered[name].is_tenants], indirect=True
 )
-def test_a_thousand_of_one_community_do_not_delay_one_of_another(name, owe, acting, lake, hill):
+def test_many_of_one_community_do_not_delay_one_of_another(name, owe, acting, lake, hill):
     """One share of each community comes first, and of each share so many a sweep."""
     asked = acting(swept_at_most=5, claimed_at_once=2)
-    many = owe(1_000)
+    many = owe(times(50))
     (one,) = owe(community=hill)
 
     assert {share["community_id"] for share in outbox.shares(name)} == {str(lake.pk), str(hill.pk)}
@@ -530,7 +531,7 @@ def test_workers_that_manage_one_share_a_sweep_come_round_to_all(lake, hill, wan
         write("webhook", a_webhook(community, wang))
 
     managed = set()
-    for _ in range(200):
+    for _ in range(80):  # four are equally likely to be first
         queued.clear()
         tasks.sweep_outbox()
         name, share = queued[0]
