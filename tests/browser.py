@@ -41,6 +41,34 @@ FORGET = """async () => {
   sessionStorage.clear();
   return (await navigator.serviceWorker.getRegistrations()).length === 0;
 }"""
+LOOK = "[matchMedia('(prefers-color-scheme: dark)').matches, document.documentElement.outerHTML]"
+BARRIERS = """async () => {
+  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+  const told = (rule, node) => `${rule.id}: ${rule.help}: ${node.target.join(" ")}`;
+  return violations.flatMap((rule) => rule.nodes.map((node) => told(rule, node)));
+}"""
+# Puts the words and styles of another page in place of those that are shown.
+SHOW = """async (html) => {
+  const other = new DOMParser().parseFromString(html, "text/html");
+  other.querySelectorAll("noscript").forEach((one) => one.remove());
+  const of = (page) => [...page.querySelectorAll("link[rel=stylesheet]")];
+  const told = (page) => of(page).map((one) => one.getAttribute("href")).join();
+  if (told(other) !== told(document)) {
+    const links = of(other);
+    const loaded = links.map((one) => new Promise((done) => { one.onload = one.onerror = done; }));
+    of(document).forEach((one) => one.remove());
+    document.head.append(...links);
+    await Promise.all(loaded);
+  }
+  document.title = other.title;
+  document.documentElement.lang = other.documentElement.lang;
+  document.body.replaceWith(other.body);
+}"""
+# Playwright waits for a promise of a page without end.
+IN_TIME = """(given) => Promise.race([
+  (%s)(given),
+  new Promise((_, fail) => setTimeout(() => fail(new Error("It took too long.")), 120_000)),
+])"""
 QUIET = "/static/console/icon.svg"  # where a window waits for the next test: nothing runs there
 KEPT = """async ([path, tries]) => {
   for (; tries; tries--) {
@@ -172,20 +200,25 @@ class Window:
 
         Unless the proof is long, a page is not looked at of which all shapes were on others.
         """
-        is_dark = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-        seen = {(is_dark, one) for one in shapes(self.page.content())}
+        is_dark, html = self.page.evaluate(LOOK)
+        seen = {(is_dark, one) for one in shapes(html)}
         script = axe()
         if seen <= self.checked and not IS_LONG:
             return []
-        self.page.evaluate(script)
-        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        if not found["violations"]:
+        if not self.page.evaluate("'axe' in window"):  # once read, it is quicker each time
+            self.page.evaluate(script)
+        found: list[str] = self.in_time(BARRIERS)
+        if not found:
             self.checked.update(seen)
-        return [
-            f"{rule['id']}: {rule['help']}: {' '.join(map(str, node['target']))}"
-            for rule in found["violations"]
-            for node in rule["nodes"]
-        ]
+        return found
+
+    def show(self, html: str) -> None:
+        """Show another page as the server wrote it, of which no scripts run."""
+        self.in_time(SHOW, html)
+
+    def in_time(self, script: str, given: Any = None) -> Any:
+        """Return what a promise of the page comes to. Raises if that takes it too long."""
+        return self.page.evaluate(IN_TIME % script, given)
 
     def runs_over(self) -> bool:
         """Tell whether the page is wider than the window."""
@@ -197,7 +230,7 @@ class Window:
 
     def keeps(self, path: str, tries: int = 200) -> bool:
         """Tell whether the service worker keeps a page for later, or soon does."""
-        return bool(self.page.evaluate(KEPT, [path, tries]))
+        return bool(self.in_time(KEPT, [path, tries]))
 
     def leave(self) -> bool:
         """Forget whom it is logged in as. Returns whether another test may look through it."""
@@ -205,7 +238,7 @@ class Window:
         if self.has_clock or len(context.pages) > 1:
             return False
         try:
-            is_forgotten = self.page.evaluate(FORGET)
+            is_forgotten = self.in_time(FORGET)
             self.page.goto(f"{self.url}{QUIET}")
             self.page.unroute_all()
             stored = {"origin": self.url, "storageTypes": "local_storage,indexeddb,cache_storage"}

@@ -107,7 +107,7 @@ def test_a_camera_reads_a_code(at_camera, chen, tmp_path: Path):
     window = at_camera(chen, picture, "/scan/")
     window.goto("/scan/")
 
-    assert window.page.evaluate(READ) == "LINLI-TEST-CODE"
+    assert window.in_time(READ) == "LINLI-TEST-CODE"
 
 
 # --- one phone, several people ------------------------------------------------------------------
@@ -116,7 +116,7 @@ def test_a_camera_reads_a_code(at_camera, chen, tmp_path: Path):
 def test_whoever_logs_out_leaves_no_page_on_the_phone(phone, wang):
     window = phone(wang, works_offline=True)
     window.goto("/me/wallet")
-    window.page.evaluate("navigator.serviceWorker.ready")
+    window.page.wait_for_function("() => navigator.serviceWorker.ready")
     window.goto("/me/wallet")
     assert window.keeps("/me/wallet")
 

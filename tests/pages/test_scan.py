@@ -15,12 +15,8 @@ from merchants.redemption.services import vouchers as redemption
 from tests.browser import needs_chromium
 
 DECODER = "zxing"
-IS_KEPT = """async () => {
-  while (!(await caches.match("/scan/"))) await new Promise((resolve) => setTimeout(resolve, 50));
-}"""
-
 SEND_AGAIN = """async () => {
-  while (!document.getElementById("waiting").hidden) {
+  for (let tries = 200; tries && !document.getElementById("waiting").hidden; tries--) {
     dispatchEvent(new Event("online"));
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -282,7 +278,7 @@ def prepared(window):
     page.fill("#till-name", "前台")
     page.press("#till-name", "Enter")
     page.wait_for_selector("#till-ready:not([hidden])")
-    page.evaluate(IS_KEPT)
+    assert window.keeps("/scan/")
     return page
 
 

@@ -305,7 +305,7 @@ def test_a_pay_code_that_can_not_be_renewed_fades(phone, rich):
 def test_a_voucher_that_was_just_taken_shows_without_signal(phone, rich, offline_tea):
     window = phone(rich, works_offline=True)
     window.goto(f"/me/offers/{offline_tea.pk}")
-    window.page.evaluate("navigator.serviceWorker.ready")
+    window.page.wait_for_function("() => navigator.serviceWorker.ready")
     window.page.reload()
     window.page.get_by_role("button", name="立即兑换").click()
     window.page.wait_for_url("**/me/vouchers/*")
