@@ -4,6 +4,7 @@ axe-core finds on a page what it would find on another whose elements have the s
 tags, classes and attributes, what they stand in, and whether words name them.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ SAID = (
     "scope",
     "tabindex",
 )  # attributes whose value counts as well
+ACTING = re.compile(r"<script[^>]*>| (?:data-|x-|@|:)[\w.:-]+")
 TOLD_OF = ("aria-labelledby", "aria-describedby", "aria-controls", "for", "headers")
 
 
@@ -97,6 +99,11 @@ def shapes(html: str) -> frozenset[Any]:
         )
         for one in elements
     )
+
+
+def acting(html: str) -> frozenset[str]:
+    """Return the scripts of a page, and the attributes by which they know what to do there."""
+    return frozenset(ACTING.findall(html))
 
 
 def one_of_each(pages: dict[Any, frozenset[Any]]) -> Iterator[Any]:
