@@ -560,9 +560,10 @@ def business(
     patrol = activities.plan_activity(
         community=community, title="巡逻", category="巡逻", is_public=True
     )
-    running, free, tomorrow = (
+    # Whatever the hour is now, that of the evening before the last is still to come.
+    running, free, later = (
         activities.plan_shift(activity=patrol, starts_at=start, ends_at=start + LONG)
-        for start in (now - timedelta(hours=1), now + LONG, now + timedelta(days=1))
+        for start in (now - timedelta(hours=1), now + LONG, now + timedelta(hours=36))
     )
     square = venues.make(
         place=community,
@@ -587,7 +588,7 @@ def business(
     )
     going = sign_ups.sign_up(shift=running, volunteer=volunteer)
     gates.open_gate(shift=running, by=newcomer)
-    sign_ups.sign_up(shift=tomorrow, volunteer=volunteer)
+    sign_ups.sign_up(shift=later, volunteer=volunteer)
     full = activities.plan_shift(
         activity=patrol,
         starts_at=now + timedelta(days=3),
