@@ -26,7 +26,7 @@ from django.core.cache import cache, caches
 from django.db import connection
 from django.http import HttpRequest
 from django.test import TransactionTestCase
-from django.utils import timezone
+from django.utils import timezone, translation
 from rest_framework.test import APIClient, ForceAuthClientHandler
 from xdist.scheduler import LoadScopeScheduling
 
@@ -319,9 +319,10 @@ def pytest_runtest_call():
 
 @pytest.fixture(autouse=True)
 def _nothing_was_counted():
-    """No request of one test counts in the next, and no page is kept."""
+    """No request of one test counts in the next, no page is kept, and nobody's language."""
     cache.clear()
     caches["pages"].clear()
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
