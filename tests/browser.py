@@ -94,12 +94,14 @@ class Serving(ThreadedWSGIServer):
 class OneAtATime(WSGIHandler):
     """Our application, for threads that share a connection to the database."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.turn = threading.Lock()
+    turn: ClassVar = threading.Lock()
+    is_open: ClassVar = True
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         with self.turn:
+            if not self.is_open:
+                start_response("503 Service Unavailable", [])
+                return []
             answer = super().__call__(environ, start_response)
             try:
                 content = b"".join(answer)
@@ -137,6 +139,18 @@ def site(browser: Any, django_db_setup: None) -> Iterator[str]:
     """
     with serving() as address:
         yield address
+
+
+@pytest.fixture
+def visited(site: str) -> Iterator[str]:
+    """The address, where nobody is served once the test is over.
+
+    What a page that is closed had asked for would be told by a connection that begins another test.
+    """
+    OneAtATime.is_open = True
+    yield site
+    with OneAtATime.turn:
+        OneAtATime.is_open = False
 
 
 # --- looking ----------------------------------------------------------------------------------
@@ -282,7 +296,9 @@ def left(browser: Any) -> dict[Any, list[Window]]:
 
 
 @pytest.fixture
-def look(browser: Any, site: str, left: dict[Any, list[Window]]) -> Iterator[Callable[..., Window]]:
+def look(
+    browser: Any, visited: str, left: dict[Any, list[Window]]
+) -> Iterator[Callable[..., Window]]:
     """Opens windows: ``look(cookies, size=PHONE, language="en")``; checked when the test ends.
 
     ``script`` runs before those of each page. A window that is told more of is new.
@@ -306,9 +322,12 @@ def look(browser: Any, site: str, left: dict[Any, list[Window]]) -> Iterator[Cal
             made.page.emulate_media(media="screen", color_scheme="light")
         else:
             context = browser.new_context(viewport=size, locale=LANGUAGES[language], **how)
-            made = Window(context.new_page(), site, script)
+            made = Window(context.new_page(), visited, script)
         made.page.context.add_cookies(
-            [{"name": name, "value": value, "url": site} for name, value in (cookies or {}).items()]
+            [
+                {"name": name, "value": value, "url": visited}
+                for name, value in (cookies or {}).items()
+            ]
         )
         opened.append((made, kind))
         return made

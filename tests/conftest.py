@@ -52,7 +52,7 @@ from tests import (
     events,  # noqa: F401  # registers those of what tests post by hand
     whose,
 )
-from tests.browser import browser, left, look, site  # noqa: F401  # fixtures: one browser a worker
+from tests.browser import browser, left, look, site, visited  # noqa: F401  # one browser a worker
 from tests.cast import Cast, Live, name_of, somebody
 from tests.standins.wechatpay import Server as PayServer
 from tests.standins.wechatpay import WeChatPay

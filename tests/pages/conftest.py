@@ -88,7 +88,7 @@ def camera(browser, tmp_path_factory) -> Iterator[tuple[Any, Path]]:
 
 
 @pytest.fixture
-def at_camera(request, browser, site) -> Iterator[Callable[..., Window]]:
+def at_camera(request, browser, visited) -> Iterator[Callable[..., Window]]:
     """``at_camera(clerk, picture, "/scan/")``: a phone whose camera sees a PNG of a code.
 
     It is the one camera there is: what another saw before, it sees no more.
@@ -104,9 +104,9 @@ def at_camera(request, browser, site) -> Iterator[Callable[..., Window]]:
         film.write_bytes(filmed(picture))
         context = launched.new_context(viewport=PHONE, locale=LANGUAGES[language])
         context.add_cookies(
-            [{"name": settings.SESSION_COOKIE_NAME, "value": log_in(user, room), "url": site}]
+            [{"name": settings.SESSION_COOKIE_NAME, "value": log_in(user, room), "url": visited}]
         )
-        windows.append(Window(context.new_page(), site, NO_WORKER))
+        windows.append(Window(context.new_page(), visited, NO_WORKER))
         return windows[-1]
 
     yield of
