@@ -67,7 +67,7 @@ PATIENCE = 300  # seconds
 # Tests that took longer than QUICK seconds a case, and how long. ``LINLI_WRITE_SECONDS=1`` adds
 # what is run to it; best alone on a machine.
 SECONDS = Path(__file__).parent / "golden" / "seconds.txt"
-QUICK = 0.1
+QUICK = 0.06
 
 
 def pytest_addoption(parser):
