@@ -120,8 +120,8 @@ class _AnyInCommunity(_InCommunity, RelatedIn):
 def _where_set(made: compiler.Trigger, model: Any, fields: list[str]) -> compiler.Trigger:
     """Return the trigger asked only of an update that sets one of ``fields``.
 
-    PostgreSQL prepares a trigger's condition anew for each statement. One of twelve columns takes a
-    quarter of the time of a row's update.
+    PostgreSQL prepares a trigger's condition anew for each statement. The four conditions of a
+    redemption took two fifths of the time of the row's update.
     """
     columns = [model._meta.get_field(name).column for name in fields]
     kwargs = made.sql.kwargs | {"operation": UPDATE_OF(*columns)}

@@ -91,8 +91,9 @@ class LookedUp(URLResolver):
 
 def _beginning(route: str) -> str:
     """Return the first word of an address, and of what a place has the third."""
-    first, _, rest = route.partition("/")
-    return f"{first}/" + (rest.split("/")[1:2] or [""])[0] * (first == "communities")
+    first, *rest = route.split("/")
+    third = rest[1] if first == "communities" and len(rest) > 1 else ""
+    return f"{first}/{third}"
 
 
 def _each(patterns: list[Pattern], begin: str = "") -> Iterator[tuple[str, URLPattern]]:

@@ -24,8 +24,10 @@ PASSWORD = "correct horse battery staple"  # noqa: S105  # of a bench's people a
 
 @contextmanager
 def live_server(settings: str = "bench._web_settings") -> Iterator[str]:
-    """Start web as `make run` does, but for ``settings`` and the workers, for whom the project is
-    read once. Yields its address."""
+    """Start web as `make run` does, but for ``settings`` and the workers. Yields its address.
+
+    The project is read once for all workers.
+    """
     with tempfile.TemporaryDirectory(prefix="linli-") as name, listen(8000) as listener:
         home = Path(name)
         (home / "log").mkdir()

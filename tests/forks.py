@@ -9,6 +9,8 @@ from typing import Any
 
 from django.db import connection
 
+PR_SET_PDEATHSIG = 1  # sys/prctl.h
+
 
 def forked(target: Callable[..., Any], *arguments: Any) -> BaseProcess:
     """Start ``target`` in a process with a database connection of its own.
@@ -21,9 +23,6 @@ def forked(target: Callable[..., Any], *arguments: Any) -> BaseProcess:
     )
     process.start()
     return process
-
-
-PR_SET_PDEATHSIG = 1
 
 
 def _alone(target: Callable[..., Any], *arguments: Any) -> None:

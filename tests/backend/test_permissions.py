@@ -120,7 +120,7 @@ def callers(row, turn, *, first):
 
 
 class Inside:
-    """Who asks finders alone, each once about the same thing for all operations that have it."""
+    """A caller who asks finders without a request, each finder once about the same thing."""
 
     def __init__(self, name):
         asked = RequestFactory().get("/")
