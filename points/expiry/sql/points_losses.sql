@@ -2,12 +2,14 @@
 -- over, if nothing moves before: once a day is over it keeps what it earned that expires later, or
 -- never.
 --
--- Wallet by wallet: nothing that reads a tenant's table may be called out of a statement about one.
+-- Wallet by wallet: nothing that reads a tenant's table may be called out of a statement about one,
+-- and what asks about an array is planned anew in each call.
 CREATE FUNCTION points_losses(p_community uuid, p_wallets uuid[], p_until date)
 RETURNS TABLE (account_id uuid, holder text, expires_on date, available bigint, kept bigint,
     points bigint, earned_id uuid)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
+    given uuid;
     wallet record;
 BEGIN
     IF p_wallets IS NULL THEN
@@ -17,15 +19,10 @@ BEGIN
                 AND a.credits > a.debits + a.held
         );
     END IF;
-    FOR wallet IN
-        SELECT known.* FROM unnest(p_wallets) AS given (id) CROSS JOIN LATERAL (
-            SELECT a.id, a.holder, a.credits - a.debits - a.held AS available
-            FROM points_account a
-            WHERE a.community_id = p_community AND a.id = given.id
-            OFFSET 0  -- each by its id, never all accounts of the community
-        ) AS known
-        WHERE known.available > 0
-    LOOP
+    FOREACH given IN ARRAY p_wallets LOOP
+        SELECT a.id, a.holder, a.credits - a.debits - a.held AS available INTO wallet
+        FROM points_account a WHERE a.community_id = p_community AND a.id = given;
+        CONTINUE WHEN (wallet.available > 0) IS NOT TRUE;
         RETURN QUERY
         SELECT wallet.id, wallet.holder::text, loss.expires_on, wallet.available - loss.lost_before,
             loss.kept, loss.lost - loss.lost_before, loss.id

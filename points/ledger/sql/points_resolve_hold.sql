@@ -7,6 +7,7 @@ CREATE FUNCTION points_resolve_hold(
 DECLARE
     h points_hold;
     wanted bigint := p_amount;
+    available bigint;
     resolved timestamptz;
     debit_kind text;
     credit_kind text;
@@ -27,7 +28,9 @@ BEGIN
     SELECT d.kind, c.kind INTO debit_kind, credit_kind FROM points_account d, points_account c
     WHERE d.community_id = p_community AND d.id = h.debit_id
         AND c.community_id = p_community AND c.id = h.credit_id;
-    PERFORM points_lock_available(p_community, h.debit_id, debit_kind, h.credit_id, credit_kind);
+    available := points_lock_available(
+        p_community, h.debit_id, debit_kind, h.credit_id, credit_kind
+    );
     IF wanted IS NOT NULL AND clock_timestamp() >= h.expires_at THEN
         refusal := 'hold_expired';
         RETURN;
