@@ -7,6 +7,7 @@ import unicodedata
 from backend.text import bare, is_blank, is_dash
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none is mistaken for another; about 5 bits each
+_LETTERS = frozenset(ALPHABET)
 
 
 def new_code(length: int) -> str:
@@ -21,13 +22,15 @@ def as_made(typed: str) -> str:
     Characters that our alphabet leaves out stay as they are: 0 is not read as O, since neither is
     ever made, and what was meant (Q? D?) is anybody's guess.
     """
+    if _LETTERS.issuperset(typed):  # as a camera reads it
+        return typed
     letters = "".join(letter for letter in bare(typed).upper() if not _is_between(letter))
     return letters.strip("".join(filter(_is_punctuation, letters)))
 
 
 def is_code(made: str, length: int) -> bool:
     """Tell whether we may have made ``made`` as a code of that length; else it is no guess."""
-    return len(made) == length and set(made) <= set(ALPHABET)
+    return len(made) == length and _LETTERS.issuperset(made)
 
 
 def is_digits(made: str) -> bool:

@@ -3777,7 +3777,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="redemption",
-            index=models.Index(fields=["community", "statement"], name="redemption_in_statement"),
+            index=models.Index(
+                condition=models.Q(("statement__isnull", False)),
+                fields=["community", "statement"],
+                name="redemption_in_statement",
+            ),
         ),
         migrations.AddIndex(
             model_name="redemption",

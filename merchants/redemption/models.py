@@ -197,7 +197,11 @@ class Redemption(TenantModel):
                 fields=["community", "partnership", "closed_at"],
                 condition=Q(status="redeemed", statement__isnull=True),
             ),
-            models.Index(name="redemption_in_statement", fields=["community", "statement"]),
+            models.Index(
+                name="redemption_in_statement",
+                fields=["community", "statement"],
+                condition=Q(statement__isnull=False),
+            ),
             models.Index(
                 name="redemption_by_card",
                 fields=["community", "volunteer", "taken_at"],
