@@ -1,4 +1,4 @@
-"""The cast: one community with its rules, a few people and a merchant, built once a worker.
+"""The cast: one community with its rules, a few people and a merchant, built once a run.
 
 A test that asks for one of them is given the rows and the object as they were built, in one
 statement; what was built for another is not there. To add somebody, write their maker below and a
@@ -25,6 +25,7 @@ from merchants.catalogue.services import offers
 from merchants.models import MerchantMember
 from merchants.partners.services import partnerships
 from points.models import Rule, RuleVersion
+from tests.shared import once
 from volunteers.models import Volunteer
 from volunteers.people.services import people
 
@@ -153,6 +154,10 @@ GROUP BY relid
 """
 # They passed every trigger and constraint when they were built.
 UNLOOKED_AT = "SET LOCAL session_replication_role = {}"
+NUMBERS = """
+SELECT setval(sequencename::regclass, coalesce(last_value, 1) + %s) FROM pg_sequences
+WHERE schemaname = 'public'
+"""
 SEALED = """
 DELETE FROM points_unsealed u USING points_seal s
 CROSS JOIN LATERAL unnest(s.other_ids, s.other_kinds) AS sealed (id, kind)
@@ -167,7 +172,26 @@ class Cast:
         self.kept: dict[str, tuple[bytes, str]] = {}
         self.files: Storage | None = None  # that were stored for what is kept
 
-    def build(self) -> None:
+    def build(self, worker: int) -> None:
+        """Build all, or take them over; rows of each worker have numbers of their own."""
+        with connection.cursor() as cursor:
+            cursor.execute(NUMBERS, [worker * 10_000_000])
+        self.share("cast", self.play)
+
+    def share(self, name: str, make: Callable[[], Any]) -> Any:
+        """Have ``make`` keep something and return its result, or None if another worker did."""
+        made, before = [], set(self.kept)
+
+        def added() -> tuple[dict[str, tuple[bytes, str]], Storage | None]:
+            made.append(make())
+            return {name: self.kept[name] for name in self.kept.keys() - before}, self.files
+
+        kept, files = once(name, added)
+        self.kept |= kept
+        self.files = files or self.files
+        return made[0] if made else None
+
+    def play(self) -> None:
         with transaction.atomic():
             made: dict[str, Any] = {}
             since = current_transaction()
@@ -207,8 +231,11 @@ class Live(Cast):
         super().__init__()
         self.made = {}
 
-    def build(self):
+    def build(self, worker):
         pass
+
+    def share(self, name, make):
+        return make()
 
     def last_written(self):
         return 0

@@ -50,6 +50,7 @@ from tests import cast as makers
 from tests import (
     cluster,
     events,  # noqa: F401  # registers those of what tests post by hand
+    shared,
     whose,
 )
 from tests.browser import browser, left, look, site, visited  # noqa: F401  # one browser a worker
@@ -325,21 +326,37 @@ def _nothing_was_counted():
     translation.deactivate()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_worker_makes_what_all_take_over(tmp_path_factory, worker_id):
+    """The OpenAPI document among it, which takes seconds."""
+    if worker_id != "master":
+        shared.folder = tmp_path_factory.getbasetemp().parent
+        make = documents.openapi._make
+
+        def made():
+            return shared.once(f"openapi.{translation.get_language()}", make)
+
+        documents.openapi._make = made
+
+
 @pytest.fixture(autouse=True)
-def _documents_are_of_our_own_addresses(request):
-    """What a test with addresses of its own has the OpenAPI document say is not kept."""
+def _documents_are_of_our_own_addresses(request, monkeypatch):
+    """A test with addresses of its own has an OpenAPI document of its own."""
+    if request.node.get_closest_marker("urls"):
+        monkeypatch.setattr(documents.openapi, "_made", {})
+        monkeypatch.setattr(documents.openapi, "_make", documents.make_openapi)
+        documents.all_labels.cache_clear()
     yield
     if request.node.get_closest_marker("urls"):
-        documents.openapi._made.clear()
         documents.all_labels.cache_clear()
 
 
 @pytest.fixture(scope="session")
-def cast(django_db_setup, django_db_blocker) -> Cast:
-    """The whole cast of tests/cast.py, built when the first of this worker's tests asks for it."""
+def cast(django_db_setup, django_db_blocker, worker_id) -> Cast:
+    """The whole cast of tests/cast.py, built when the first of a run's tests asks for it."""
     built = Live() if cluster.is_used() else Cast()
     with django_db_blocker.unblock():
-        built.build()
+        built.build(int(worker_id.removeprefix("gw")) if worker_id != "master" else 0)
     return built
 
 
@@ -366,17 +383,21 @@ def called(request, db, cast) -> Callable:
 
 @pytest.fixture
 def kept(db, cast) -> Callable:
-    """Call ``make`` once for many tests of a file: ``kept(make, lake, wang)``.
+    """Call ``make`` once a run for many tests of a file: ``kept(make, lake, wang)``.
 
     Later tests are given its rows and its answer. So the answer must depend on the cast alone and
     fit into a pickle, and ``make`` may write rows but delete none.
     """
 
     def once(maker, *of_whom):
-        if name_of(maker) in cast.kept:
-            cast.write(maker)
-            return cast.object_of(maker)
-        return cast.keep(maker, *of_whom, since=cast.last_written())[0]
+        name, since = name_of(maker), cast.last_written
+        made = name not in cast.kept and cast.share(
+            name, lambda: cast.keep(maker, *of_whom, since=since())[:1]
+        )
+        if made:
+            return made[0]
+        cast.write(maker)
+        return cast.object_of(maker)
 
     return once
 

@@ -50,22 +50,27 @@ def wechat(wechat_server):
 def town(settings, db, cast, request, wechat, wechat_pay, caplog) -> Town:
     """Two communities with everybody and everything that an operation may be about.
 
-    Built for the first of a worker's tests, and fetched by the others: tests/cast.py. Its files are
+    Built for the first of a run's tests, and fetched by the others: tests/cast.py. Its files are
     fetched as well: a test that stores its own elsewhere leaves an empty storage behind.
     """
     settings.HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 3_600  # a slow machine asks for long
     settings.WECHAT_TEMPLATES = TEMPLATES
     # Of thousands of requests the log keeps those that broke something, not what was refused.
     caplog.set_level(logging.ERROR, "django")
-    if name_of(build) in cast.kept:
-        cast.write(build)
-        found = cast.object_of(build)
-        default_storage._wrapped = storages._storages["default"] = deepcopy(cast.files)
-    else:
+
+    def built() -> Town:
         since = cast.last_written()
         needed = [request.getfixturevalue(name) for name in inspect.signature(build).parameters]
         found, _ = cast.keep(build, *needed, since=since)
         cast.files = deepcopy(storages["default"])  # what is rolled back takes its files along
+        return found
+
+    name = name_of(build)
+    found = cast.share(name, built) if name not in cast.kept else None
+    if found is None:
+        cast.write(build)
+        found = cast.object_of(build)
+        default_storage._wrapped = storages._storages["default"] = deepcopy(cast.files)
     wechat.codes_work_once = False  # what is asked is undone, but not there
     code = wechat.new_code("19900000077")
     wechat.codes[code] = ("19900000077", wechat.now() + 3_600)
