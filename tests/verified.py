@@ -48,11 +48,11 @@ def moved(transfers, account) -> int:
 def looked_into(expected, turn: int) -> set[str]:
     """Return the names of the checks that find what is ``expected``, as told: "seals: transfer …".
 
-    Of the others there is one in six, other ones each turn, and in the long proof all.
+    Of the others there is one in twelve, other ones each turn, and in the long proof all.
     """
     others = [one.name for one in registered() if one.kind in RECORDS]
     return {said.partition(":")[0] for said in expected} | {
-        name for number, name in enumerate(others) if IS_LONG or (number + turn) % 6 == 0
+        name for number, name in enumerate(others) if IS_LONG or (number + turn) % 12 == 0
     }
 
 

@@ -30,7 +30,7 @@ from volunteers.models import Activity, Attendance, Report, Shift, Team, TeamMem
 from volunteers.reports.services import handling
 from volunteers.teams import services as teams
 
-PEOPLE, DAYS = (100, 100) if IS_LONG else (30, 50)  # in the longest list
+PEOPLE, DAYS = (100, 100) if IS_LONG else (25, 40)  # in the longest list
 
 LIST = "/api/v1/communities/lake/imports"
 FILES = {

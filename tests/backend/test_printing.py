@@ -125,7 +125,7 @@ def test_what_no_font_has_or_nobody_sees_is_spelled_out(name):
 @pytest.mark.slow
 def test_every_character_there_is_has_a_glyph_or_is_spelled_out():
     fonts = [printing._drawn_by(family) for family in printing._files()]
-    for character in points():
+    for character in points() if IS_LONG else points()[::7]:
         said = printing.readable(character)
         assert SPELLED_OUT.sub(lambda spelled: chr(int(spelled[1], 16)), said) in (
             unicodedata.normalize("NFC", character),
@@ -140,7 +140,7 @@ def test_every_character_there_is_has_a_glyph_or_is_spelled_out():
 def test_every_character_that_has_a_glyph_is_drawn_with_a_font_that_is_embedded():
     drawn = [c for c in points() if printing.readable(c) == c]
     assert len(drawn) > 40_000
-    some = drawn if IS_LONG else drawn[::8]  # of all scripts
+    some = drawn if IS_LONG else drawn[::24]  # of all scripts
     chunks = ["".join(some[i : i + 60]) for i in range(0, len(some), 60)]
 
     reader = printed(*chunks)  # one without a glyph would have been an error
@@ -159,7 +159,7 @@ def test_ideographs_can_be_copied_from_the_page():
     named = [c for c in points() if unicodedata.name(c, "").startswith("CJK UNIFIED IDEOGRAPH")]
     drawn = [c for c in named if printing.readable(c) == c]
     assert {"龯", "䶮", "𠮷", "𬭩"} <= set(drawn)
-    some = [*drawn[:: 9 if IS_LONG else 45], "龯", "䶮", "𠮷", "𬭩"]
+    some = [*drawn[:: 9 if IS_LONG else 99], "龯", "䶮", "𠮷", "𬭩"]
 
     words = words_of(printed(*("".join(some[i : i + 60]) for i in range(0, len(some), 60))))
 
