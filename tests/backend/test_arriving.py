@@ -1,9 +1,10 @@
 """Bringing a community out of a file: what is refused, and who is there already.
 
-The files are made once a worker, of two small communities below one street. Tests bring them within
+The files are made once a run, of two small communities below one street. Tests bring them within
 their own transaction, into the same installation; tests/backend/test_moving.py has another one.
 """
 
+import os
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
@@ -43,6 +44,7 @@ from points.seals.services import sealing
 from tests import cast as makers
 from tests.cast import somebody
 from tests.conftest import EMPTY
+from tests.shared import once
 from volunteers.models import Volunteer
 from volunteers.people.services import people
 
@@ -74,7 +76,7 @@ class Sent:
 
     def changed(self, change) -> Path:
         """Write the lake's file as a sender would have who had ``change`` of its parts."""
-        changed = self.of("changed")
+        changed = self.of(f"changed by {os.getpid()}")
         with self.of("lake").open("rb") as source, changed.open("wb") as target:
             packing = Packing(target, KEY)
             for kind, name, content in Unpacking(source, KEY).parts():
@@ -136,7 +138,10 @@ def history(cast) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def sent(cast, django_db_blocker, tmp_path_factory) -> Sent:
-    folder = tmp_path_factory.mktemp("sent")
+    return once("sent", lambda: send(cast, django_db_blocker, tmp_path_factory.mktemp("sent")))
+
+
+def send(cast, django_db_blocker, folder) -> Sent:
     (folder / "key").write_text(f"{KEY}\n", "utf-8")
     with django_db_blocker.unblock():
         try:
@@ -267,7 +272,7 @@ def is_sent_a_file_that_no_row_names(sent):
 
 
 def is_sent_an_altered_byte(sent):
-    altered, data = sent.of("altered"), bytearray(sent.of("lake").read_bytes())
+    altered, data = sent.of(f"altered by {os.getpid()}"), bytearray(sent.of("lake").read_bytes())
     data[-1_000] ^= 1
     altered.write_bytes(data)
     return altered
