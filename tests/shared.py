@@ -18,9 +18,13 @@ def once(name: str, make: Callable[[], Any]) -> Any:
         return make()
     with (folder / name).open("a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # let go of by whoever ends
-        file.seek(0)
-        if content := file.read():
-            return pickle.loads(content)  # noqa: S301
-        made = make()
-        file.write(pickle.dumps(made))
-        return made
+        try:
+            file.seek(0)
+            if content := file.read():
+                return pickle.loads(content)  # noqa: S301
+            made = make()
+            file.write(pickle.dumps(made))
+            file.flush()
+            return made
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)  # also where a child has the file
