@@ -79,7 +79,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_filters",
-    "pgtrigger",
+    "backend.triggers.TriggersConfig",  # pgtrigger
     "tree_queries",
     "backend.cluster",
     "backend.api",
