@@ -68,6 +68,8 @@ def below(
         one: Model = get_object_or_404(rows, **{by: names[named]})
         return one
 
+    if not named:
+        find.place = place  # type: ignore[attr-defined]  # for Caller.may
     return find
 
 

@@ -125,7 +125,8 @@ class Caller:
             view.initial(view.request, *match.args, **match.kwargs)
             handler = getattr(view, method)
             if method == "get":
-                finds = getattr(view, "finds", None)
+                finds = getattr(at.cls, "finds", None)
+                finds = getattr(finds, "place", finds)  # a list is for whoever finds its place
                 if finds is None:
                     return self.read(address).is_good
             else:

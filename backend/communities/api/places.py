@@ -21,14 +21,19 @@ from backend.communities.api.serializers import (
     KeptPlaceSerializer,
     RenamePlaceSerializer,
 )
-from backend.communities.api.shown import kept_place, managed_community, managed_place
+from backend.communities.api.shown import (
+    kept_place,
+    managed_community,
+    managed_place,
+    place_among,
+)
 from backend.communities.models import Community
 from backend.communities.services import founding, places
 
 
 def any_place(request: Request, **names: Any) -> Community:
     """Find the place ``code``, for everybody."""
-    return selectors.community_among(Community.objects.select_related("parent"), names["code"])
+    return place_among(request, names["code"], Community.objects.select_related, "parent")
 
 
 class PlaceFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped

@@ -12,21 +12,32 @@ from backend.api.callers import signed_in
 from backend.api.idempotency import Finds
 from backend.api.views import below
 from backend.communities import selectors
+from backend.communities.errors import CommunityUnknown
 from backend.communities.models import Community, Role
+
+
+def place_among(
+    request: Request, code: str, reached: Callable[..., QuerySet[Community]], *facts: Any
+) -> Community:
+    """Return the one called ``code`` of the places that ``reached`` returns for ``facts``.
+
+    A request that asks for many addresses at once (``Caller.may``) looks for it once. Raises
+    CommunityUnknown.
+    """
+    found: dict[Any, Community | None] = getattr(request, "places_found", {})
+    asked = code, reached, *facts
+    if asked not in found:
+        found[asked] = reached(*facts).filter(code=code).first()
+    if (one := found[asked]) is None:
+        raise CommunityUnknown
+    return one
 
 
 def _among(
     reached: Callable[[User, tuple[Role, ...]], QuerySet[Community]], roles: tuple[Role, ...]
 ) -> Callable[..., Community]:
     def find(request: Request, **names: Any) -> Community:
-        # Of a request that asks for many addresses at once; see Caller.may.
-        found: dict[Any, Community] = getattr(request, "places_found", {})
-        asked = reached, roles, names["code"]
-        if asked not in found:
-            found[asked] = selectors.community_among(
-                reached(signed_in(request), roles), names["code"]
-            )
-        return found[asked]
+        return place_among(request, names["code"], reached, signed_in(request), roles)
 
     return find
 
@@ -48,7 +59,7 @@ def in_community(
 
 def tenant(request: Request, **names: Any) -> Community:
     """Find the community that the address calls ``code``, for everybody."""
-    return selectors.community_among(selectors.tenants(), names["code"])
+    return place_among(request, names["code"], selectors.tenants)
 
 
 def where_known(request: Request, **names: Any) -> tuple[str, UUID]:
@@ -68,7 +79,7 @@ def place(roles: tuple[Role, ...]) -> Callable[..., Community]:
 
 def kept_place(request: Request, **names: Any) -> Community:
     """Find the place of any kind that the address names, for those who keep it."""
-    return selectors.community_among(selectors.places_kept_by(signed_in(request)), names["code"])
+    return place_among(request, names["code"], selectors.places_kept_by, signed_in(request))
 
 
 def wide_place(roles: tuple[Role, ...]) -> Callable[..., Community]:

@@ -72,6 +72,7 @@ class NoticeTextListView(APIView):
     """
 
     asks = AskedTextsSerializer
+    finds = managed_community
 
     @extend_schema(parameters=[AskedTextsSerializer], responses=NoticeTextSerializer(many=True))
     def get(self, request: Request, **names: Any) -> Response:

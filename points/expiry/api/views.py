@@ -32,6 +32,8 @@ class ExpiryView(APIView):
     For staff, managers and auditors.
     """
 
+    finds = watched
+
     @extend_schema(responses=ExpirySerializer)
     def get(self, request: Request, **named: Any) -> Response:
         community = watched(request, **named)

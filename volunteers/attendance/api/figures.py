@@ -13,8 +13,7 @@ from backend import days
 from backend.accounts.models import User
 from backend.api.fields import IntegerField
 from backend.api.permissions import SecondFactorWhereDue
-from backend.communities.models import Community
-from backend.communities.selectors import community_among
+from backend.communities.api.places import any_place
 from backend.replica import from_replica
 from volunteers.attendance import figures
 from volunteers.teams.models import Team
@@ -97,9 +96,11 @@ class PlaceFiguresView(_FiguresView):
     told of groups of any size.
     """
 
+    finds = any_place
+
     @extend_schema(parameters=[AskedFiguresSerializer], responses=FiguresSerializer)
     def get(self, request: Request, code: str) -> Response:
-        place = community_among(Community.objects.all(), code)
+        place = any_place(request, code=code)
         return self.told(request, figures.of_place, place)
 
 

@@ -118,6 +118,7 @@ class CategoryListView(APIView):
     """
 
     permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorToWrite)
+    finds = tenant
 
     @extend_schema(responses=CategorySerializer(many=True))
     def get(self, request: Request, **names: Any) -> Response:

@@ -70,6 +70,7 @@ class RoundFiguresView(APIView):
 
     # Anybody reads them. Roles are told more, and some of these owe a second factor.
     permission_classes = (SecondFactorWhereDue,)
+    finds = tenant
 
     @extend_schema(responses=RoundFiguresSerializer)
     def get(self, request: Request, code: str) -> Response:
