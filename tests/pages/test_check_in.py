@@ -22,6 +22,11 @@ from volunteers.models import (
 )
 from volunteers.reports.services import surveying
 
+# A page does not hear that there is signal before it has heard that an answer is lost.
+SENT = """() => {
+  dispatchEvent(new Event("online"));
+  return document.querySelector("[data-noted] .good");
+}"""
 SYNC = "**/api/v1/me/attendance/sync"
 
 
@@ -193,8 +198,7 @@ def test_a_check_in_without_signal_is_noted_and_told_once(phone, wang, place, pa
     page.route(SYNC, lose, times=1)
     with page.expect_event("requestfailed", lambda one: one.url.endswith("sync")):
         page.context.set_offline(False)
-    page.evaluate("dispatchEvent(new Event('online'))")
-    page.locator("[data-noted] .good").wait_for()
+    page.wait_for_function(SENT, polling=50)
 
     record = Attendance.objects.get()
     assert (record.status, record.proof) == ("checked_in", "venue_code")
