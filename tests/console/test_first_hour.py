@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.accounts.services import operators
-from backend.communities.models import Community
+from backend.communities.models import Community, Membership
 from points.ledger.selectors import wallet_of
+from points.models import RuleVersion
 from tests.browser import PHONE, Window, needs_chromium
 from tests.cast import somebody
 from tests.console import first_steps as office
@@ -60,13 +61,28 @@ def test_an_office_reaches_its_first_verified_hour_without_a_shell(db, look, log
     operator, manager, staff = look(), look(), look(size=PHONE)
     link = operators.link_to(operators.first_setup_code())
     office.become_the_operator(operator, link, name="周运维", username="zhou")
-    invited = office.found(operator, kind="community", name="碧沙湖社区", code="lake")
+    office.found(operator, kind="street", name="碧沙街道", code="street")
+    invited = office.found(
+        operator, kind="community", name="碧沙湖社区", code="lake", parent="street"
+    )
     office.accept(manager, invited, name="钱书记", username="qian")
     office.set_up_an_authenticator(manager)
     office.publish_a_rule(manager, place="lake", template="hours")
     code = make_a_join_code(manager, place="lake")
     invited = office.invite(manager, place="lake", role="staff")
     office.accept(staff, invited, name="赵社工", username="zhao")
+    staff.page.wait_for_url("**/console/communities/lake")
+    lake = Community.objects.get(code="lake")
+    held = Membership.objects.filter(community=lake).order_by("id")
+    assert [(one.user.username, one.role) for one in held] == [
+        ("qian", "manager"),
+        ("zhao", "staff"),
+    ]
+    version = RuleVersion.objects.get(community=lake)
+    assert version.parameters == {"points_per_hour": 10, "daily_cap_points": 80}
+    manager.goto("/console/first-run")
+    assert manager.page.locator(".console-step-done").count() == 3
+    assert not staff.runs_over()
     plan_an_activity(staff, place="lake", title="清扫楼道")
     plan_a_shift(staff)
 
@@ -93,5 +109,4 @@ def test_an_office_reaches_its_first_verified_hour_without_a_shell(db, look, log
     attendance.refresh_from_db()
     assert attendance.status == Attendance.Status.VERIFIED
     assert attendance.verified_by == User.objects.get(username="zhao")
-    lake = Community.objects.get(code="lake")
     assert wallet_of(lake.pk, wang.pk).available == 10
