@@ -23,7 +23,7 @@ from django.db import connections
 from django.test.testcases import QuietWSGIRequestHandler
 
 from tests.long import IS_LONG
-from tests.shapes import shapes
+from tests.shapes import colour_of, shapes
 
 sync_api = pytest.importorskip("playwright.sync_api")
 # The shell has no window around a page, and costs a third of what a whole browser does.
@@ -42,12 +42,20 @@ FORGET = """async () => {
   sessionStorage.clear();
   return (await navigator.serviceWorker.getRegistrations()).length === 0;
 }"""
-LOOK = "[matchMedia('(prefers-color-scheme: dark)').matches, document.documentElement.outerHTML]"
-BARRIERS = """async () => {
-  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+LOOK = """() => [
+  matchMedia("(prefers-color-scheme: dark)").matches,
+  ...[...document.styleSheets].map((one) => one.href),
+  document.querySelector("#nav-sidebar-apps")?.outerHTML ?? "",
+  document.documentElement.outerHTML,
+]"""
+# No rule that is on asks for the style sheets once more.
+BARRIERS = """async ([where, rules]) => {
+  const how = { resultTypes: ["violations"], preload: { assets: ["media"] }, ...rules };
+  const { violations } = await axe.run(where, how);
   const told = (rule, node) => `${rule.id}: ${rule.help}: ${node.target.join(" ")}`;
   return violations.flatMap((rule) => rule.nodes.map((node) => told(rule, node)));
 }"""
+CONTRAST = "color-contrast"
 # Puts the words and styles of another page in place of those that are shown.
 SHOW = """async (html) => {
   const other = new DOMParser().parseFromString(html, "text/html");
@@ -192,7 +200,7 @@ class Window:
     has_clock: bool = False
     foreign: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    checked: ClassVar[set[Any]] = set()  # shapes of pages that keep nobody out
+    checked: ClassVar[set[Any]] = set()  # shapes of pages that keep nobody out, and their colours
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(30_000)
@@ -213,18 +221,28 @@ class Window:
     def barriers(self) -> list[str]:
         """Return what axe-core finds to keep people out of the page as it is.
 
-        Unless the proof is long, a page is not looked at of which all shapes were on others.
+        Unless the proof is long, a page is not looked at of which all shapes were on others, and
+        contrast where all colours were: those of a shape in a style sheet, light or dark. The
+        console's navigation, half of each page, is left out where all of it was.
         """
-        is_dark, html = self.page.evaluate(LOOK)
-        seen = {(is_dark, one) for one in shapes(html)}
-        script = axe()
-        if seen <= self.checked and not IS_LONG:
-            return []
+        *theme, menu, html = self.page.evaluate(LOOK)
+        seen = shapes(html)
+        colours = {(*theme, *colour_of(one)) for one in seen}
+        script, rules = axe(), {}
+        if not IS_LONG and colours <= self.checked:
+            if seen <= self.checked:
+                return []
+            rules = {"rules": {CONTRAST: {"enabled": False}}}
+        elif not IS_LONG and seen <= self.checked:
+            rules = {"runOnly": {"type": "rule", "values": [CONTRAST]}}
         if not self.page.evaluate("'axe' in window"):  # once read, it is quicker each time
             self.page.evaluate(script)
-        found: list[str] = self.in_time(BARRIERS)
+        listed = {(*theme, "menu", *one) for one in shapes(menu)}
+        is_known = listed and listed <= self.checked and not IS_LONG
+        where = {"exclude": [["#nav-sidebar-apps"]] if is_known else []}
+        found: list[str] = self.in_time(BARRIERS, [where, rules])
         if not found:
-            self.checked.update(seen)
+            self.checked.update(seen, colours, listed)
         return found
 
     def show(self, html: str) -> None:

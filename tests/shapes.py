@@ -101,6 +101,12 @@ def shapes(html: str) -> frozenset[Any]:
     )
 
 
+def colour_of(shape: Any) -> tuple[Any, ...]:
+    """Return the parts of a shape by which a style sheet knows it."""
+    kind, above, _, told, said, *_ = shape
+    return kind, above, told, said
+
+
 def acting(html: str) -> frozenset[str]:
     """Return the scripts of a page, and the attributes by which they know what to do there."""
     return frozenset(ACTING.findall(html))
