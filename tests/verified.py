@@ -1,5 +1,6 @@
 """Findings of the checks of all apps, and rows changed behind the triggers' back."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection, transaction
@@ -14,13 +15,20 @@ RECORDS = (Kind.LEDGER, Kind.AWARDS, Kind.SETTLEMENTS)
 OF_APPS = ("rederived", "sources", "events", "losses")  # read records of the apps
 
 
-def found_in(community, *kinds: Kind, against=(), without=(), only=None, **scope) -> list[Finding]:
-    """Return all that the checks of the kinds find in the community now, but those ``without``.
+def found_in(community, *kinds: Kind, **more) -> list[Finding]:
+    """Return all that the checks of the kinds find in the community now: see ``finding_in``."""
+    return [*finding_in(community, *kinds, **more)]
+
+
+def finding_in(
+    community, *kinds: Kind, against=(), without=(), only=None, **scope
+) -> Iterator[Finding]:
+    """Find with the checks of the kinds, but those ``without``, one after the other.
 
     Without a kind those of all records: guards are of no community, and take long to compare.
     With ``only``, of those checks the ones that it names.
     """
-    return [
+    return (
         finding
         for check in registered()
         if check.kind in (kinds or RECORDS)
@@ -28,7 +36,7 @@ def found_in(community, *kinds: Kind, against=(), without=(), only=None, **scope
         and (only is None or check.name in only)
         and (against or not check.is_against_heads)
         for finding in check.findings(Scope(community, against=against, **scope))
-    ]
+    )
 
 
 def found_in_books(community, *others: Kind, **more) -> list[Finding]:

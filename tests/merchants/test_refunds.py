@@ -240,35 +240,38 @@ def _pay(statement, approver, payer):
 # --- the proof ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("change", "found"),
-    [
-        ("UPDATE merchants_statement SET points = points + 1", "points says"),
-        ("UPDATE merchants_statement SET amount_fen = 1", "amount_fen says"),
-        ("UPDATE merchants_statement SET carried_fen = -5", "carried_fen says"),
-        ("UPDATE merchants_redemption SET price_points = 91", "its hold set 90 aside"),
-        ("UPDATE merchants_redemption SET refunded_quantity = 2", "other pieces"),
-        ("UPDATE merchants_refund SET points = 29", "points is 29, should be 30"),
-        ("UPDATE merchants_statement SET number_in_year = 3", "a number is missing"),
-        ("UPDATE merchants_redemption SET quantity = 4", "digest"),
-    ],
-)
-def test_what_was_altered_behind_our_back_is_found(lake, three, chen, zhao, change, found):
+ALTERED = {
+    "merchants_statement SET points = points + 1": "points says",
+    "merchants_statement SET amount_fen = 1": "amount_fen says",
+    "merchants_statement SET carried_fen = -5": "carried_fen says",
+    "merchants_redemption SET price_points = 91": "its hold set 90 aside",
+    "merchants_redemption SET refunded_quantity = 2": "other pieces",
+    "merchants_refund SET points = 29": "points is 29, should be 30",
+    "merchants_statement SET number_in_year = 3": "a number is missing",
+    "merchants_redemption SET quantity = 4": "digest",
+}
+
+
+def test_what_was_altered_behind_our_back_is_found(lake, three, chen, zhao, subtests):
     give_back(three, chen, quantity=1)
     (march,) = settlement.draft(community=lake, **MARCH)
     settlement.approve(statement=march, approver=zhao)
     assert found_in(lake) == []
-    untriggered(change)
-
-    everything = found_in(lake, Kind.SETTLEMENTS)
-    assert any(found in one.because for one in everything)
-    assert found_in(lake, Kind.SETTLEMENTS, since=datetime(2024, 1, 1, tzinfo=UTC)) == everything
-    # What was read before is not read again, but for the numbers, which are few.
-    tomorrow = timezone.now() + timedelta(days=1)
-    rest = found_in(lake, Kind.SETTLEMENTS, since=tomorrow)
-    assert {one.because for one in rest} == {
-        one.because for one in everything if "a number is missing" in one.because
-    }
+    long_ago, tomorrow = datetime(2024, 1, 1, tzinfo=UTC), timezone.now() + timedelta(days=1)
+    for change, found in ALTERED.items():
+        with subtests.test(change), transaction.atomic():
+            untriggered(f"UPDATE {change}")
+            everything, since_long_ago, rest = (
+                found_in(lake, Kind.SETTLEMENTS, since=since)
+                for since in (None, long_ago, tomorrow)
+            )
+            transaction.set_rollback(True)
+            assert any(found in one.because for one in everything)
+            assert since_long_ago == everything
+            # What was read before is not read again, but for the numbers, which are few.
+            assert {one.because for one in rest} == {
+                one.because for one in everything if "a number is missing" in one.because
+            }
 
 
 def _execute(statement):

@@ -28,6 +28,7 @@ from points.seals.checks import Chain
 from points.seals.services import sealing
 from tests import verified
 from tests.cast import somebody
+from tests.long import IS_LONG
 from tests.verified import untriggered
 
 KINDS = sorted(sealed.registered())
@@ -228,7 +229,8 @@ def test_each_sealed_row_that_is_changed_is_named_whichever_column_it_is(closed,
     assert len(columns) >= len(kind.facts) - 2  # two at most are of a row beside it
     row_id = rows_of(kind)[0]
 
-    for column, another in columns.items():
+    # All columns are read by one statement; every fourth is changed in the short proof.
+    for column, another in [*columns.items()][:: 1 if IS_LONG else 4]:
         with transaction.atomic():
             for (constraint,) in constraints_of(kind.table):
                 untriggered(f'ALTER TABLE {kind.table} DROP CONSTRAINT IF EXISTS "{constraint}"')

@@ -35,6 +35,7 @@ from points.ledger.errors import InsufficientPoints
 from points.ledger.selectors import totals_by_kind, transfers_of
 from points.models import Earned, ExpiryPolicy, Transfer
 from tests import cluster
+from tests.long import IS_LONG
 from tests.points.earning import award_hours
 from tests.verified import found_in_books, moved
 
@@ -641,7 +642,7 @@ def take(purse, step):
 
 
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
-@pytest.mark.parametrize("with_neighbour", [True, False])
+@pytest.mark.parametrize("with_neighbour", [True, False] if IS_LONG else [True])
 def test_what_is_lost(lake, past, li, example, with_neighbour):
     purse = past
     neighbour = Purse(lake, li)  # for whom something expires each year

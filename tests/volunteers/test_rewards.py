@@ -21,7 +21,7 @@ from points.models import Account, Award, Claim, Fund, Recovery, Rule
 from points.rules import services as rules
 from points.rules.errors import RuleInvalid, RuleMissing
 from points.rules.services import ReportRule, limited
-from tests.verified import found_in, untriggered
+from tests.verified import finding_in, found_in, untriggered
 from volunteers.models import Confirmation, HandPayment, ReportCategory
 from volunteers.people.services import people
 from volunteers.reports import errors
@@ -790,7 +790,7 @@ def test_what_was_changed_behind_the_back_is_named(
         )
         with subtests.test(table, changed=changed), transaction.atomic():
             untriggered(f"UPDATE {table} SET {changed} {of_report if 'report.' in changed else ''}")
-            found = found_in(lake)
+            found = next(finding_in(lake), None)
             transaction.set_rollback(True)
             assert found
 
