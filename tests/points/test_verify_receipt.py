@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from points import verify_receipt
 from points.seals import merkle
+from tests.long import IS_LONG
 
 pytestmark = pytest.mark.slow  # each case is a program of its own
 
@@ -63,8 +65,11 @@ OTHER = "5f" * 32
 
 
 @pytest.fixture
-def verify(tmp_path):
-    """Run a copy of the checker on files written from these contents, with nothing of ours near."""
+def verify(tmp_path, monkeypatch, capsys):
+    """Run a copy of the checker on files written from these contents, with nothing of ours near.
+
+    In the short proof it is called, where Python needs no ``options``.
+    """
     shutil.copy(ALONE, tmp_path / "verify_receipt.py")
 
     def run(receipt, published=None, options=(), locale="C.UTF-8"):
@@ -73,6 +78,11 @@ def verify(tmp_path):
             arguments.append(published)
         elif published is not None:
             arguments.append(written(tmp_path / "heads.json", published))
+        if not (IS_LONG or options):
+            monkeypatch.chdir(tmp_path)
+            status = verify_receipt.main(arguments)
+            told = capsys.readouterr()
+            return SimpleNamespace(returncode=status, stdout=told.out, stderr=told.err)
         return subprocess.run(
             [sys.executable, "-I", "-S", *options, "verify_receipt.py", *arguments],
             cwd=tmp_path,
