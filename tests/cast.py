@@ -9,6 +9,7 @@ import inspect
 import pickle
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from typing import Any
 
 from django.core.files.storage import Storage
@@ -135,15 +136,19 @@ MAKERS: tuple[Callable[..., Any], ...] = (lake, hill, wang, li, zhao, tea_house,
 
 
 # --- built once, fetched by each test ---------------------------------------------------------
-# A table's rows that were written since a transaction id, and the columns one may write.
+# Whether a table has rows that were written since a transaction id, which is soon told; those rows;
+# and the columns one may write.
+HAS_WRITTEN = "SELECT {name} WHERE EXISTS (SELECT FROM {table} WHERE xmin::text::bigint > {since})"
 WRITTEN = """
-SELECT {name}, {columns}, {key}, jsonb_agg(to_jsonb(t))::text, max(xmin::text::bigint)
-FROM {table} t WHERE xmin::text::bigint > {since} HAVING count(*) > 0
+SELECT {name}, {columns}, {key}, string_agg(format('(%s)', concat_ws(', ', {values})), ', '),
+    array_agg(({key_of_row})::text), max(xmin::text::bigint)
+FROM {table} t WHERE xmin::text::bigint > {since}
 """
 TABLES = """
 SELECT relid::regclass::text,
     string_agg(quote_ident(attname), ', ' ORDER BY attnum),
-    string_agg(quote_ident(attname), ', ') FILTER (WHERE attnum = ANY (indkey))
+    string_agg(quote_ident(attname), ', ') FILTER (WHERE attnum = ANY (indkey)),
+    string_agg(format('quote_nullable(%I)', attname), ', ' ORDER BY attnum)
 FROM (
     SELECT pg_class.oid AS relid, indkey FROM pg_class JOIN pg_index ON indrelid = pg_class.oid
     WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace
@@ -171,6 +176,7 @@ class Cast:
     def __init__(self) -> None:
         self.kept: dict[str, tuple[bytes, str]] = {}
         self.files: Storage | None = None  # that were stored for what is kept
+        self.rows: set[str] | None = set()  # of the cast, while it is built
 
     def build(self, worker: int) -> None:
         """Build all, or take them over; rows of each worker have numbers of their own."""
@@ -199,6 +205,7 @@ class Cast:
                 of_whom = [made[name] for name in inspect.signature(maker).parameters]
                 made[maker.__name__], since = self.keep(maker, *of_whom, since=since)
             transaction.set_rollback(True)
+        self.rows = None
 
     def last_written(self) -> int:
         """Return the id of the last transaction that has written a row of this one's."""
@@ -209,7 +216,7 @@ class Cast:
         with transaction.atomic():
             made = maker(*of_whom)
             connection.check_constraints()
-        written, last = what_was_written(since)
+        written, last = what_was_written(since, self.rows)
         self.kept[name_of(maker)] = pickle.dumps(made), written
         return made, last
 
@@ -264,32 +271,57 @@ def current_transaction() -> int:
         return int(number)
 
 
-def what_was_written(since: int) -> tuple[str, int]:
-    """Statements that write each row of a transaction after ``since``, and the last of those."""
+@cache
+def columns_of_tables() -> dict[str, tuple[str, str, str]]:
+    """Return of each table its columns, those of its key, and SQL for the values of a row."""
+    with connection.cursor() as cursor:
+        cursor.execute(TABLES)
+        return {table: (columns, key, values) for table, columns, key, values in cursor.fetchall()}
+
+
+def what_was_written(since: int, before: set[str] | None = None) -> tuple[str, int]:
+    """Statements that write each row of a transaction after ``since``, and the last of those.
+
+    What was not ``before``, to which it is added, can not be there yet; to say what to do if it is
+    takes as long as to write it.
+    """
 
     def quoted(text: str) -> str:
         return "'" + text.replace("'", "''") + "'"
 
     with connection.cursor() as cursor:
-        cursor.execute(TABLES)
-        questions = [
-            WRITTEN.format(
-                table=table,
-                name=quoted(table),
-                columns=quoted(columns),
-                key=quoted(key),
-                since=since,
-            )
-            for table, columns, key in cursor.fetchall()
+        tables = columns_of_tables()
+        asked = [
+            HAS_WRITTEN.format(name=quoted(table), table=table, since=since) for table in tables
         ]
-        cursor.execute(" UNION ALL ".join(questions))
-        found = cursor.fetchall()
-    inserts = [
-        f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE"
-        f" SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, {quoted(rows)})"
-        f" ON CONFLICT ({key}) DO UPDATE SET ({columns}) = ROW ({excluded(columns)})"
-        for table, columns, key, rows, _ in found
-    ]
+        cursor.execute(" UNION ALL ".join(asked))
+        questions = []
+        for (table,) in cursor.fetchall():
+            columns, key, values = tables[table]
+            questions.append(
+                WRITTEN.format(
+                    table=table,
+                    name=quoted(table),
+                    columns=quoted(columns),
+                    key=quoted(key),
+                    key_of_row=key,
+                    values=values,
+                    since=since,
+                )
+            )
+        found = []
+        if questions:
+            cursor.execute(" UNION ALL ".join(questions))
+            found = cursor.fetchall()
+    inserts = []
+    for table, columns, key, rows, keys, _ in found:
+        insert = f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE VALUES {rows}"
+        names = {f"{table} {one}" for one in keys}
+        if before is None or before & names:
+            insert += f" ON CONFLICT ({key}) DO UPDATE SET ({columns}) = ROW ({excluded(columns)})"
+        else:
+            before |= names
+        inserts.append(insert)
     # What another maker made, and this one sealed, no longer waits.
     sealed = [SEALED] if any(table == "points_seal" for table, *_ in found) else []
     return "; ".join([*inserts, *sealed]), max((last for *_, last in found), default=since)
