@@ -130,12 +130,14 @@ def pytest_collect_directory(path, parent):
     return FromTheEnd.from_parent(parent, path=path) if int(worker) % 2 and not is_package else None
 
 
+# The garbage collector comes seldom: what a test makes is gone with the test.
+gc.set_threshold(50_000, 20, 20)
+
+
 def pytest_collection_finish():
-    """Keep the garbage collector from going over modules and tests, which stay, and let it come
-    seldom: what a test makes is gone with the test."""
+    """Keep the garbage collector from going over modules and tests, which stay."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def how_soon(item, seconds):
