@@ -183,6 +183,7 @@ class Cast:
         with connection.cursor() as cursor:
             cursor.execute(NUMBERS, [worker * 10_000_000])
         self.share("cast", self.play)
+        self.rows = None
 
     def share(self, name: str, make: Callable[[], Any]) -> Any:
         """Have ``make`` keep something and return its result, or None if another worker did."""
@@ -205,7 +206,6 @@ class Cast:
                 of_whom = [made[name] for name in inspect.signature(maker).parameters]
                 made[maker.__name__], since = self.keep(maker, *of_whom, since=since)
             transaction.set_rollback(True)
-        self.rows = None
 
     def last_written(self) -> int:
         """Return the id of the last transaction that has written a row of this one's."""
