@@ -1,7 +1,8 @@
 # Two commands matter on a fresh machine: `make run` and `make test`. README.md has the rest.
 # `make test T=tests/points` runs the tests there, without the checks.
 T ?=
-TEST_WORKERS ?= 2
+# One more than two cores: each waits now and then, for PostgreSQL, a browser or a process.
+TEST_WORKERS ?= 3
 BENCH ?=
 
 BIN := .venv/bin
