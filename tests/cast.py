@@ -141,7 +141,7 @@ MAKERS: tuple[Callable[..., Any], ...] = (lake, hill, wang, li, zhao, tea_house,
 HAS_WRITTEN = "SELECT {name} WHERE EXISTS (SELECT FROM {table} WHERE xmin::text::bigint > {since})"
 WRITTEN = """
 SELECT {name}, {columns}, {key}, string_agg(format('(%s)', concat_ws(', ', {values})), ', '),
-    array_agg(({key_of_row})::text), max(xmin::text::bigint)
+    max(xmin::text::bigint)
 FROM {table} t WHERE xmin::text::bigint > {since}
 """
 TABLES = """
@@ -176,14 +176,12 @@ class Cast:
     def __init__(self) -> None:
         self.kept: dict[str, tuple[bytes, str]] = {}
         self.files: Storage | None = None  # that were stored for what is kept
-        self.rows: set[str] | None = set()  # of the cast, while it is built
 
     def build(self, worker: int) -> None:
         """Build all, or take them over; rows of each worker have numbers of their own."""
         with connection.cursor() as cursor:
             cursor.execute(NUMBERS, [worker * 10_000_000])
         self.share("cast", self.play)
-        self.rows = None
 
     def share(self, name: str, make: Callable[[], Any]) -> Any:
         """Have ``make`` keep something and return its result, or None if another worker did."""
@@ -216,7 +214,7 @@ class Cast:
         with transaction.atomic():
             made = maker(*of_whom)
             connection.check_constraints()
-        written, last = what_was_written(since, self.rows)
+        written, last = what_was_written(since)
         self.kept[name_of(maker)] = pickle.dumps(made), written
         return made, last
 
@@ -279,12 +277,8 @@ def columns_of_tables() -> dict[str, tuple[str, str, str]]:
         return {table: (columns, key, values) for table, columns, key, values in cursor.fetchall()}
 
 
-def what_was_written(since: int, before: set[str] | None = None) -> tuple[str, int]:
-    """Statements that write each row of a transaction after ``since``, and the last of those.
-
-    What was not ``before``, to which it is added, can not be there yet; to say what to do if it is
-    takes as long as to write it.
-    """
+def what_was_written(since: int) -> tuple[str, int]:
+    """Statements that write each row of a transaction after ``since``, and the last of those."""
 
     def quoted(text: str) -> str:
         return "'" + text.replace("'", "''") + "'"
@@ -304,7 +298,6 @@ def what_was_written(since: int, before: set[str] | None = None) -> tuple[str, i
                     name=quoted(table),
                     columns=quoted(columns),
                     key=quoted(key),
-                    key_of_row=key,
                     values=values,
                     since=since,
                 )
@@ -313,15 +306,11 @@ def what_was_written(since: int, before: set[str] | None = None) -> tuple[str, i
         if questions:
             cursor.execute(" UNION ALL ".join(questions))
             found = cursor.fetchall()
-    inserts = []
-    for table, columns, key, rows, keys, _ in found:
-        insert = f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE VALUES {rows}"
-        names = {f"{table} {one}" for one in keys}
-        if before is None or before & names:
-            insert += f" ON CONFLICT ({key}) DO UPDATE SET ({columns}) = ROW ({excluded(columns)})"
-        else:
-            before |= names
-        inserts.append(insert)
+    inserts = [
+        f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE VALUES {rows}"
+        f" ON CONFLICT ({key}) DO UPDATE SET ({columns}) = ROW ({excluded(columns)})"
+        for table, columns, key, rows, _ in found
+    ]
     # What another maker made, and this one sealed, no longer waits.
     sealed = [SEALED] if any(table == "points_seal" for table, *_ in found) else []
     return "; ".join([*inserts, *sealed]), max((last for *_, last in found), default=since)
