@@ -81,8 +81,6 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
     ]
     if FIRST_RUN in may:
         drawn[-1]["items"].insert(0, first_run_item(request))
-    for group in drawn:
-        group["is_open"] = any(item["active"] for item in group["items"])
     return [group for group in drawn if group["items"]]
 
 

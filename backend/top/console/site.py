@@ -23,10 +23,6 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is un
     def has_permission(self, request: HttpRequest) -> bool:
         return is_let_in(request)
 
-    def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        ours = {"templates": {"navigation": "console/navigation.html"}}
-        return {**super().each_context(request), **ours}
-
     def get_urls(self) -> list[URLPattern]:
         from backend.top.console import home, views
         from backend.top.console.account.views import LogOutView
