@@ -10,8 +10,9 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 from django.utils import translation
 
-from backend import sql
+from backend import sql, triggers
 from backend.communities.management.commands.makemigrations import Autodetector
+from points.models import Hold
 from tests import whose
 
 FUNCTIONS = {
@@ -55,6 +56,14 @@ def test_every_function_in_the_database_has_its_file_and_is_as_the_file_says(db)
         found = dict(cursor.fetchall())
 
     assert found == {name: text.split("$$")[1] for name, text in FUNCTIONS.items()}
+
+
+def test_two_triggers_of_one_name_are_refused(monkeypatch):
+    twice = [*Hold._meta.triggers, Hold._meta.triggers[0]]
+    monkeypatch.setattr(Hold._meta, "triggers", twice)
+
+    with pytest.raises(ValueError, match="one name"):
+        triggers.register()
 
 
 def test_no_statement_on_a_table_calls_a_function_that_reads_one():
