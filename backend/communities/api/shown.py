@@ -27,7 +27,10 @@ def place_among(
     found: dict[Any, Community | None] = getattr(request, "places_found", {})
     asked = code, reached, *facts
     if asked not in found:
-        found[asked] = reached(*facts).filter(code=code).first()
+        try:
+            found[asked] = selectors.community_among(reached(*facts), code)
+        except CommunityUnknown:
+            found[asked] = None
     if (one := found[asked]) is None:
         raise CommunityUnknown
     return one
